@@ -1,0 +1,1 @@
+"""How people ask: the HTTP interface, the Python client, the command line and the keeper."""

@@ -1,0 +1,106 @@
+"""The database: one engine, one way to open a transaction, and the database's own clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from sqlalchemy.ext.compiler import compiles
+
+SQLITE_WAIT_SECONDS = 30
+
+
+class db_now(sa.sql.functions.FunctionElement[Any]):  # noqa: N801  (named like the SQL function it is)
+    """The database server's time, plus `offset` seconds. Leases never use a worker's clock, which may be wrong."""
+
+    type = sa.DateTime(timezone=True)
+    inherit_cache = True
+    name = "db_now"
+
+    def __init__(self, offset: float | sa.ColumnElement[Any] = 0.0) -> None:
+        super().__init__(sa.literal(offset, sa.Float) if isinstance(offset, (int, float)) else offset)
+
+
+@compiles(db_now, "postgresql")
+def _now_postgresql(element: db_now, compiler: Any, **kw: Any) -> str:
+    return f"(clock_timestamp() + make_interval(secs => {compiler.process(element.clauses, **kw)}))"
+
+
+@compiles(db_now, "sqlite")
+def _now_sqlite(element: db_now, compiler: Any, **kw: Any) -> str:
+    # The text form SQLAlchemy stores (microseconds), so that comparisons of strings are comparisons of times.
+    offset = compiler.process(element.clauses, **kw)
+    return f"(strftime('%Y-%m-%d %H:%M:%f', 'now', printf('%+f seconds', {offset})) || '000')"
+
+
+class Database:
+    """A pool of connections to the one SQL database that a deployment has."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = _make_engine(url)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """True for SQLite, which locks the whole database instead of rows."""
+        return self._engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def transaction(self) -> Iterator[sa.Connection]:
+        """A connection inside a write transaction: committed at the end of the block, rolled back on any error."""
+        with self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A connection for reads only; it takes no write lock in SQLite."""
+        with self._engine.connect().execution_options(inpaintd_read=True) as connection:
+            yield connection
+
+    def ping(self) -> None:
+        """Raises sqlalchemy's DBAPIError when the database does not answer."""
+        with self.reading() as connection:
+            connection.execute(sa.text("SELECT 1"))
+
+    def close(self) -> None:
+        """Closes every pooled connection."""
+        self._engine.dispose()
+
+
+def migrate(url: str, revision: str = "head") -> None:
+    """Brings the schema at `url` to `revision` with the packaged Alembic migrations. Safe to run twice."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    engine = _make_engine(url)
+    try:
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, revision)
+    finally:
+        engine.dispose()
+
+
+def _make_engine(url: str) -> sa.Engine:
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() == "postgresql":
+        return sa.create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=10)
+    engine = sa.create_engine(parsed, connect_args={"timeout": SQLITE_WAIT_SECONDS})
+    sa.event.listen(engine, "connect", _set_pragmas)
+    sa.event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _set_pragmas(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # Python's driver would otherwise begin transactions of its own
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    # A deferred transaction that reads first and writes later fails with SQLITE_BUSY; an immediate one waits.
+    reading = connection.get_execution_options().get("inpaintd_read", False)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")

@@ -1,0 +1,167 @@
+"""A job as every package speaks of it: its states, the moves between them, and what a reader sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from storage.params import InpaintParams
+
+
+class JobState(StrEnum):
+    """Where a job stands. The last five are terminal: a row in one of them never changes state again."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    HELD = "held"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    BLOCKED = "blocked"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+
+
+class HeldAt(StrEnum):
+    """What waits for a person: the request (nothing was rendered) or the result (it lies in quarantine)."""
+
+    REQUEST = "request"
+    RESULT = "result"
+
+
+class Priority(StrEnum):
+    """Weights in the fair share, not strict levels, so that nothing starves."""
+
+    INTERACTIVE = "interactive"
+    STANDARD = "standard"
+    BULK = "bulk"
+
+    @property
+    def weight(self) -> int:
+        """Share of this priority relative to the others."""
+        return {"interactive": 8, "standard": 4, "bulk": 1}[self.value]
+
+
+TERMINAL = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.BLOCKED, JobState.CANCELED, JobState.EXPIRED})
+
+TRANSITIONS: dict[JobState, frozenset[JobState]] = {
+    JobState.QUEUED: frozenset({JobState.RUNNING, JobState.CANCELED, JobState.EXPIRED}),
+    JobState.RUNNING: TERMINAL | {JobState.HELD, JobState.QUEUED},
+    JobState.HELD: frozenset(
+        {JobState.QUEUED, JobState.SUCCEEDED, JobState.BLOCKED, JobState.CANCELED, JobState.EXPIRED}
+    ),
+    **{state: frozenset() for state in TERMINAL},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class JobError:
+    """Why a job failed: a stable code, a sentence, and whether sending it again may help."""
+
+    code: str
+    message: str
+    retryable: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """The `error` object of API.md."""
+        return {"code": self.code, "message": self.message, "retryable": self.retryable}
+
+
+@dataclass(frozen=True, slots=True)
+class ResultImage:
+    """One finished image. `key` names the object in the store and never leaves the service."""
+
+    index: int
+    key: str
+    sha256: str
+    width: int
+    height: int
+    content_type: str
+    seed: int
+    watermark_id: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON for the job's row."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+class Order(StrEnum):
+    """What a beat tells a worker to do with a job it is running."""
+
+    GO_ON = "go_on"
+    CANCEL = "cancel"
+    EXPIRE = "expire"
+
+
+@dataclass(frozen=True, slots=True)
+class JobEvent:
+    """A line of a job's history. `type` is `job.<what happened>`; `data` holds what a reader may see."""
+
+    id: str
+    job_id: str
+    type: str
+    attempt: int
+    at: datetime
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A request that has been resolved and judged, ready to be stored.
+
+    `state` is queued, held or blocked. `cost` is the estimate of UNet rows (steps x rows a step x images).
+    `image_key` and `mask_key` name stored inputs; `mask_key` is None where the image's alpha is the mask.
+    """
+
+    tenant_id: str
+    params: InpaintParams
+    image_key: str
+    mask_key: str | None
+    model: dict[str, Any]
+    cost: float
+    safety: dict[str, Any]
+    state: JobState = JobState.QUEUED
+    held_at: HeldAt | None = None
+    priority: Priority = Priority.STANDARD
+    deadline_seconds: float | None = None
+    user: str | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+    batch: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A row of the jobs table as it was read. Times are timezone-aware UTC."""
+
+    id: str
+    tenant_id: str
+    state: JobState
+    held_at: HeldAt | None
+    attempt: int
+    crash_count: int
+    error_count: int
+    priority: Priority
+    params: InpaintParams
+    model: dict[str, Any]
+    image_key: str
+    mask_key: str | None
+    step: int
+    steps: int
+    safety: dict[str, Any]
+    receipt: dict[str, Any]
+    error: JobError | None
+    images: tuple[ResultImage, ...]
+    user: str | None
+    metadata: dict[str, Any]
+    batch: str | None
+    cancel_requested: bool
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    deadline_at: datetime | None
+
+    @property
+    def is_terminal(self) -> bool:
+        """True once the job can never change state again."""
+        return self.state in TERMINAL

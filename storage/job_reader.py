@@ -1,0 +1,93 @@
+"""Reading jobs: one, a page, a place in the queue, a history. Every read is bounded to one tenant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from storage.database import Database
+from storage.errors import JobNotFound
+from storage.job import Job, JobEvent, JobState
+from storage.rows import event_of, job_of
+from storage.tables import job_events, jobs
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """Which jobs a listing shows; a field left None does not narrow it."""
+
+    status: JobState | None = None
+    batch: str | None = None
+    user: str | None = None
+    created_after: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobPage:
+    """Jobs, newest first; `next_cursor` is None on the last page."""
+
+    jobs: tuple[Job, ...]
+    next_cursor: str | None
+
+
+class JobReader:
+    """Reads of the jobs table on behalf of one tenant at a time."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, job_id: str, tenant_id: str) -> Job:
+        """The tenant's job; raises JobNotFound, also for a job of somebody else."""
+        mine = sa.select(jobs).where(jobs.c.id == job_id, jobs.c.tenant_id == tenant_id)
+        with self._database.reading() as connection:
+            row = connection.execute(mine).one_or_none()
+        if row is None:
+            raise JobNotFound(f"there is no job {job_id}")
+        return job_of(row)
+
+    def page(self, tenant_id: str, only: JobFilter, *, limit: int = 50, cursor: str | None = None) -> JobPage:
+        """Up to `limit` of the tenant's jobs, newest first, older than the job id `cursor`."""
+        statement = sa.select(jobs).where(jobs.c.tenant_id == tenant_id, *_conditions(only))
+        if cursor is not None:
+            statement = statement.where(jobs.c.id < cursor)
+        with self._database.reading() as connection:
+            rows = connection.execute(statement.order_by(jobs.c.id.desc()).limit(limit + 1)).all()
+        shown = tuple(job_of(row) for row in rows[:limit])
+        return JobPage(shown, shown[-1].id if len(rows) > limit else None)
+
+    def queue_position(self, job: Job) -> int | None:
+        """How many queued jobs of the same model are served before this one; None unless it is queued."""
+        own = sa.select(jobs.c.fair_key).where(jobs.c.id == job.id).scalar_subquery()
+        queued = sa.and_(jobs.c.state == JobState.QUEUED, jobs.c.model_alias == job.params.model)
+        ahead = sa.or_(jobs.c.fair_key < own, sa.and_(jobs.c.fair_key == own, jobs.c.id < job.id))
+        if job.state is not JobState.QUEUED:
+            return None
+        with self._database.reading() as connection:
+            return connection.execute(sa.select(sa.func.count()).where(queued, ahead)).scalar_one()
+
+    def due(self) -> dict[str, str]:
+        """For each model alias with queued work, the id of one queued job: what the keeper rings for."""
+        waiting = sa.select(jobs.c.model_alias, sa.func.min(jobs.c.id)).where(jobs.c.state == JobState.QUEUED)
+        with self._database.reading() as connection:
+            return {row[0]: row[1] for row in connection.execute(waiting.group_by(jobs.c.model_alias))}
+
+    def events(self, job_id: str, tenant_id: str, after: str = "") -> list[JobEvent]:
+        """The job's history after the event id `after`, oldest first."""
+        mine = sa.and_(job_events.c.job_id == job_id, job_events.c.tenant_id == tenant_id, job_events.c.id > after)
+        with self._database.reading() as connection:
+            return [event_of(row) for row in connection.execute(sa.select(job_events).where(mine).order_by("id"))]
+
+
+def _conditions(only: JobFilter) -> list[sa.ColumnElement[bool]]:
+    conditions: list[sa.ColumnElement[bool]] = []
+    if only.status is not None:
+        conditions.append(jobs.c.state == only.status)
+    if only.batch is not None:
+        conditions.append(jobs.c.batch == only.batch)
+    if only.user is not None:
+        conditions.append(jobs.c.user == only.user)
+    if only.created_after is not None:
+        conditions.append(jobs.c.created_at > only.created_after)
+    return conditions

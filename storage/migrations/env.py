@@ -1,0 +1,9 @@
+"""Alembic's entry point: runs the migrations on the connection that storage.database.migrate hands in."""
+
+from alembic import context
+
+from storage.tables import metadata
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=metadata, render_as_batch=True)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,165 @@
+"""What a caller may ask of an inpainting job: one schema and one set of defaults for API, client and command line."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+MAX_SEED = 2**32 - 1
+MAX_PROMPT_CHARS = 4000
+
+
+class MaskChannel(StrEnum):
+    """Where the mask is read from: its brightness, its alpha, or whichever of the two carries information."""
+
+    AUTO = "auto"
+    LUMA = "luma"
+    ALPHA = "alpha"
+
+
+class Blend(StrEnum):
+    """Which side of the mask's edge the feather lies on."""
+
+    OUTWARD = "outward"
+    INWARD = "inward"
+    HARD = "hard"
+
+
+class Area(StrEnum):
+    """Which part of the image the model sees: all of it, or the mask's surroundings at full working size."""
+
+    AUTO = "auto"
+    WHOLE = "whole"
+    MASKED = "masked"
+
+
+class PromptSyntax(StrEnum):
+    """How brackets in a prompt are read."""
+
+    PLAIN = "plain"
+    A1111 = "a1111"
+
+
+class LongPrompt(StrEnum):
+    """What happens to a prompt of more than 75 tokens."""
+
+    CHUNK = "chunk"
+    TRUNCATE = "truncate"
+    REJECT = "reject"
+
+
+class SchedulerName(StrEnum):
+    """Samplers on offer, by the names of their diffusers classes; `default` is the checkpoint's own."""
+
+    DEFAULT = "default"
+    DDIM = "ddim"
+    PNDM = "pndm"
+    EULER = "euler"
+    EULER_ANCESTRAL = "euler_ancestral"
+    DPMPP_2M = "dpmpp_2m"
+    UNIPC = "unipc"
+    LCM = "lcm"
+
+
+class MaskedContent(StrEnum):
+    """What lies under the mask before denoising starts."""
+
+    ORIGINAL = "original"
+    FILL = "fill"
+    NOISE = "noise"
+    BLANK = "blank"
+
+
+class ColorMatch(StrEnum):
+    """Whether the repainted region's colours are matched to their surroundings."""
+
+    NONE = "none"
+    HISTOGRAM = "histogram"
+
+
+class OutputFormat(StrEnum):
+    """Encodings of a result."""
+
+    PNG = "png"
+    WEBP = "webp"
+    JPEG = "jpeg"
+
+    @property
+    def content_type(self) -> str:
+        """The media type of this format."""
+        return f"image/{self.value}"
+
+
+class OutputParams(BaseModel):
+    """How results are encoded. `quality` is 1 to 100 and applies to webp and jpeg."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: OutputFormat = OutputFormat.PNG
+    quality: Annotated[int, Field(ge=1, le=100)] = 95
+    keep_icc: bool = True
+    keep_metadata: bool = False
+
+
+WorkingSide = Annotated[int, Field(ge=64, le=1024, multiple_of=8)]
+
+
+class InpaintParams(BaseModel):
+    """The parameters of a job.
+
+    As sent, `width`, `height` and `seed` may be null; `resolved()` replaces them with concrete values at submit,
+    so a stored job always says exactly what was run. Lengths are pixels of the input image, working sizes are
+    pixels that the model sees (multiples of 8), `strength` is the share of the noise schedule that is run.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    prompt: Annotated[str, Field(max_length=MAX_PROMPT_CHARS)] = ""
+    negative_prompt: Annotated[str, Field(max_length=MAX_PROMPT_CHARS)] = ""
+    prompt_syntax: PromptSyntax = PromptSyntax.PLAIN
+    long_prompt: LongPrompt = LongPrompt.CHUNK
+    mask_channel: MaskChannel = MaskChannel.AUTO
+    mask_invert: bool = False
+    mask_threshold: Annotated[float, Field(ge=0, le=1)] = 0.5
+    mask_grow: Annotated[int, Field(ge=-64, le=64)] = 0
+    mask_blur: Annotated[int, Field(ge=0, le=64)] = 4
+    blend: Blend = Blend.OUTWARD
+    area: Area = Area.AUTO
+    padding: Annotated[int, Field(ge=0, le=256)] = 32
+    width: WorkingSide | None = None
+    height: WorkingSide | None = None
+    strength: Annotated[float, Field(gt=0, le=1)] = 1.0
+    steps: Annotated[int, Field(ge=1, le=150)] = 30
+    guidance_scale: Annotated[float, Field(ge=1, le=30)] = 7.5
+    scheduler: SchedulerName = SchedulerName.DEFAULT
+    eta: Annotated[float, Field(ge=0, le=1)] = 0.0
+    clip_skip: Annotated[int, Field(ge=0, le=11)] = 0
+    masked_content: MaskedContent = MaskedContent.ORIGINAL
+    color_match: ColorMatch = ColorMatch.NONE
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED)] | None = None
+    num_images: Annotated[int, Field(ge=1, le=8)] = 1
+    model: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = "default"
+    output: OutputParams = OutputParams()
+
+    @field_validator("seed", mode="before")
+    @classmethod
+    def _minus_one_means_drawn(cls, value: object) -> object:
+        return None if value == -1 and not isinstance(value, bool) else value
+
+    def resolved(self, *, native_size: int, seed: int) -> Self:
+        """These parameters with nothing left open: sizes default to the model's native size, the seed is fixed."""
+        return self.model_copy(
+            update={
+                "width": self.width or native_size,
+                "height": self.height or native_size,
+                "seed": self.seed if self.seed is not None else seed,
+            }
+        )
+
+    def image_seed(self, index: int) -> int:
+        """The seed of image `index`: seed + index, wrapping at 2**32. Needs resolved parameters."""
+        if self.seed is None:
+            raise ValueError("parameters are not resolved yet: call resolved() first")
+        return (self.seed + index) % (MAX_SEED + 1)

@@ -1,0 +1,47 @@
+"""Between rows of the jobs table and the Job that the rest of the house speaks of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Row
+
+from storage.job import HeldAt, Job, JobError, JobEvent, JobState, Priority, ResultImage
+from storage.params import InpaintParams
+
+
+def job_of(row: Row[Any]) -> Job:
+    """The Job in a row of `jobs`."""
+    return Job(
+        id=row.id,
+        tenant_id=row.tenant_id,
+        state=JobState(row.state),
+        held_at=HeldAt(row.held_at) if row.held_at else None,
+        attempt=row.attempt,
+        crash_count=row.crash_count,
+        error_count=row.error_count,
+        priority=Priority(row.priority),
+        params=InpaintParams.model_validate(row.params),
+        model=row.model,
+        image_key=row.image_key,
+        mask_key=row.mask_key,
+        step=row.step,
+        steps=row.steps,
+        safety=row.safety,
+        receipt=row.receipt,
+        error=JobError(**row.error) if row.error else None,
+        images=tuple(ResultImage(**image) for image in row.images),
+        user=row.user,
+        metadata=row.metadata,
+        batch=row.batch,
+        cancel_requested=row.cancel_requested,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        deadline_at=row.deadline_at,
+    )
+
+
+def event_of(row: Row[Any]) -> JobEvent:
+    """The JobEvent in a row of `job_events`."""
+    return JobEvent(id=row.id, job_id=row.job_id, type=row.type, attempt=row.attempt, at=row.at, data=row.data)

@@ -1,0 +1,100 @@
+"""Settings of the storage package, and the one function by which every settings class reads the environment."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from storage.errors import SettingsError
+
+T = TypeVar("T")
+_TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
+
+
+def setting(env: str, doc: str, default: Any = dataclasses.MISSING, *, secret: bool = False) -> Any:
+    """A dataclass field read from the variable `env`; `doc` is its line in the README's settings table."""
+    return field(default=default, repr=not secret, metadata={"env": env, "doc": doc})
+
+
+def read_settings(cls: type[T], env: Mapping[str, str] | None = None) -> T:
+    """An instance of the dataclass `cls` with every field taken from the environment, or its default.
+
+    Understands str, int, float, bool, Path, tuple[str, ...] (comma-separated) and `| None` of these.
+    An empty variable counts as unset. Raises SettingsError for a missing or unusable value.
+    """
+    source = os.environ if env is None else env
+    hints = typing.get_type_hints(cls)
+    values: dict[str, Any] = {}
+    for item in dataclasses.fields(cls):  # type: ignore[arg-type]
+        name = item.metadata["env"]
+        raw = source.get(name, "")
+        if raw != "":
+            values[item.name] = _convert(name, raw, hints[item.name])
+        elif item.default is dataclasses.MISSING:
+            raise SettingsError(f"{name} is not set. It is needed: {item.metadata['doc']}")
+    return cls(**values)
+
+
+def _convert(name: str, raw: str, hint: Any) -> Any:
+    if isinstance(hint, types.UnionType):
+        hint = next(option for option in typing.get_args(hint) if option is not type(None))
+    if typing.get_origin(hint) is tuple:
+        return tuple(part.strip() for part in raw.split(",") if part.strip())
+    if hint is bool:
+        return _truth(name, raw)
+    try:
+        return hint(raw)
+    except ValueError as problem:
+        raise SettingsError(f"{name}={raw!r} is not a valid {hint.__name__}; correct it or unset it.") from problem
+
+
+def _truth(name: str, raw: str) -> bool:
+    if raw.lower() in _TRUE:
+        return True
+    if raw.lower() in _FALSE:
+        return False
+    raise SettingsError(f"{name}={raw!r} is neither true nor false; use 1 or 0.")
+
+
+@dataclass(frozen=True, slots=True)
+class StorageSettings:
+    """Where the truth lives: database, object store and the Redis that rings."""
+
+    database_url: str = setting(
+        "INPAINTD_DATABASE_URL", "SQL database: `postgresql://user:password@host/name` or `sqlite:///file.db`"
+    )
+    redis_url: str = setting("INPAINTD_REDIS_URL", "Redis that carries the doorbell: `redis://host:6379/0`")
+    objects: str = setting("INPAINTD_OBJECTS", "where bytes are kept: `s3://bucket/prefix` or `file:///folder`")
+    s3_endpoint: str | None = setting("INPAINTD_S3_ENDPOINT", "S3 endpoint; unset: Amazon's own", None)
+    s3_region: str = setting("INPAINTD_S3_REGION", "S3 region", "us-east-1")
+    s3_access_key: str | None = setting(
+        "INPAINTD_S3_ACCESS_KEY", "S3 access key; unset: boto3's usual chain of credentials", None
+    )
+    s3_secret_key: str | None = setting("INPAINTD_S3_SECRET_KEY", "S3 secret key", None, secret=True)
+    model: str = setting(
+        "INPAINTD_MODEL",
+        "what `default` runs: `pocket`, a hub id, a local folder, or a `.safetensors`/`.ckpt`",
+        "pocket",
+    )
+    log_json: bool = setting("INPAINTD_LOG_JSON", "log one JSON object a line instead of readable text", False)
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> Self:
+        """Settings from the environment; raises SettingsError."""
+        settings = read_settings(cls, env)
+        if not settings.objects.startswith(("s3://", "file:///")):
+            raise SettingsError(
+                "INPAINTD_OBJECTS must start with s3:// or file:///, for example file:///var/lib/inpaintd"
+            )
+        return settings
+
+
+def folder_of(objects: str) -> Path:
+    """The folder of a `file:///` address."""
+    return Path(objects.removeprefix("file://"))

@@ -1,0 +1,159 @@
+"""The tables, as SQLAlchemy sees them. Migrations create them; a test holds both against each other."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+Json = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
+Id = sa.String(40)
+
+
+class Moment(sa.types.TypeDecorator[datetime]):
+    """A point in time, timezone-aware UTC on the Python side. SQLite stores it without the zone."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        """UTC for the database; naive for SQLite, whose text form has no zone."""
+        if value is None:
+            return None
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
+        """Always aware, always UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+tenants = sa.Table(
+    "tenants",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("name", sa.String(200), nullable=False, unique=True),
+    sa.Column("weight", sa.Float, nullable=False, server_default="1"),
+    # Finish tag of the tenant's last job, see storage/fairness.py.
+    sa.Column("last_key", sa.Float, nullable=False, server_default="0"),
+    sa.Column("created_at", Moment, nullable=False),
+)
+
+api_keys = sa.Table(
+    "api_keys",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("tenant_id", Id, sa.ForeignKey("tenants.id"), nullable=False, index=True),
+    sa.Column("sha256", sa.String(64), nullable=False, unique=True),
+    sa.Column("scopes", Json, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("expires_at", Moment),
+)
+
+files = sa.Table(
+    "files",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("tenant_id", Id, sa.ForeignKey("tenants.id"), nullable=False, index=True),
+    sa.Column("key", sa.String(300), nullable=False),
+    sa.Column("sha256", sa.String(64), nullable=False),
+    sa.Column("content_type", sa.String(40), nullable=False),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("width", sa.Integer, nullable=False),
+    sa.Column("height", sa.Integer, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+)
+
+jobs = sa.Table(
+    "jobs",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("tenant_id", Id, sa.ForeignKey("tenants.id"), nullable=False),
+    sa.Column("state", sa.String(10), nullable=False),
+    sa.Column("held_at", sa.String(10)),
+    # The fencing token: +1 at each claim, never reset. A late write of an earlier attempt matches no row.
+    sa.Column("attempt", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("crash_count", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("error_count", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("solo", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("priority", sa.String(12), nullable=False),
+    sa.Column("cost", sa.Float, nullable=False),
+    sa.Column("fair_key", sa.Float, nullable=False),
+    sa.Column("model_alias", sa.String(64), nullable=False),
+    sa.Column("model", Json, nullable=False),
+    sa.Column("not_before", Moment, nullable=False),
+    sa.Column("deadline_at", Moment),
+    sa.Column("lease_owner", sa.String(100)),
+    sa.Column("lease_expires_at", Moment),
+    sa.Column("cancel_requested", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("step", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("steps", sa.Integer, nullable=False),
+    sa.Column("params", Json, nullable=False),
+    sa.Column("image_key", sa.String(300), nullable=False),
+    sa.Column("mask_key", sa.String(300)),
+    sa.Column("safety", Json, nullable=False),
+    sa.Column("receipt", Json, nullable=False),
+    sa.Column("images", Json, nullable=False),
+    sa.Column("error", Json),
+    sa.Column("user", sa.String(100)),
+    sa.Column("metadata", Json, nullable=False),
+    sa.Column("batch", Id),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("started_at", Moment),
+    sa.Column("finished_at", Moment),
+    sa.Index("ix_jobs_tenant", "tenant_id", "id"),
+    # Partial indexes keep the claim and the reaper away from the history.
+    sa.Index(
+        "ix_jobs_queued",
+        "model_alias",
+        "fair_key",
+        "id",
+        postgresql_where=sa.text("state = 'queued'"),
+        sqlite_where=sa.text("state = 'queued'"),
+    ),
+    sa.Index(
+        "ix_jobs_running",
+        "lease_expires_at",
+        postgresql_where=sa.text("state = 'running'"),
+        sqlite_where=sa.text("state = 'running'"),
+    ),
+    # The largest key ever claimed is the fair share's virtual time: one look at the end of this index.
+    sa.Index(
+        "ix_jobs_claimed_key",
+        "fair_key",
+        postgresql_where=sa.text("attempt > 0"),
+        sqlite_where=sa.text("attempt > 0"),
+    ),
+    sa.Index(
+        "ix_jobs_deadline",
+        "deadline_at",
+        postgresql_where=sa.text("state IN ('queued', 'running', 'held') AND deadline_at IS NOT NULL"),
+        sqlite_where=sa.text("state IN ('queued', 'running', 'held') AND deadline_at IS NOT NULL"),
+    ),
+)
+
+job_events = sa.Table(
+    "job_events",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("job_id", Id, sa.ForeignKey("jobs.id"), nullable=False),
+    sa.Column("tenant_id", Id, nullable=False),
+    sa.Column("type", sa.String(40), nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("data", Json, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Index("ix_job_events_job", "job_id", "id"),
+    sa.Index("ix_job_events_tenant", "tenant_id", "id"),
+)
