@@ -1,14 +1,15 @@
 """The one reader of pictures that callers send: the API uses it at submit, the worker when it loads a job.
 
-PictureError (a StorageError), by code
-├── image_empty             the file has no bytes
-├── image_type_unsupported  not a PNG, JPEG or WebP
-├── image_truncated         the file ends too early
-├── image_corrupt           the file is whole but does not decode
-├── image_too_large         more pixels, or a longer side, than the service takes
-├── image_animated          more than one frame
-├── image_mode_unsupported  CMYK, or 16 bits a channel
-└── mask_missing, mask_size_mismatch, mask_alpha_missing, mask_empty   see storage.masks
+The codes of PictureError:
+
+- image_empty: the file has no bytes
+- image_type_unsupported: not a PNG, JPEG or WebP
+- image_truncated: the file ends too early
+- image_corrupt: the file is whole but does not decode
+- image_too_large: more pixels, or a longer side, than the service takes
+- image_animated: more than one frame
+- image_mode_unsupported: CMYK, or 16 bits a channel
+- mask_missing, mask_size_mismatch, mask_alpha_missing, mask_empty: see storage.masks
 """
 
 from __future__ import annotations

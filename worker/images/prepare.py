@@ -1,0 +1,54 @@
+"""What the model gets to see of a job's picture and mask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storage.params import InpaintParams
+from storage.pictures import Picture, PictureError
+from worker.images.box import Box
+from worker.images.feather import Feather, feather, grow
+from worker.images.frame import Frame, choose_frame
+from worker.images.hole import fill_hole
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """A job's picture at working size, and what compose() needs to put the model's pixels back.
+
+    `image` is uint8 (params.height, params.width, 3); `mask` is bool (params.height, params.width), True where the
+    model repaints. `frame` and `feather` are in pixels of `original`.
+    """
+
+    image: NDArray[np.uint8]
+    mask: NDArray[np.bool_]
+    original: Picture
+    frame: Frame
+    feather: Feather
+
+    @property
+    def crop_box(self) -> Box:
+        """The part of the original that the model sees."""
+        return self.frame.box
+
+
+def prepare(image: Picture, mask: NDArray[np.bool_], params: InpaintParams) -> Prepared:
+    """Grow the mask, choose the crop, and scale both to the working size of resolved `params`.
+
+    At strength 1 what lies under the mask is covered first, so nothing of it reaches the model. Below that it is
+    the starting point and stays. `mask` is bool (image.height, image.width) with at least one True. Raises
+    PictureError `mask_empty` when a negative `mask_grow` leaves nothing of it.
+    """
+    hole = grow(mask, params.mask_grow)
+    if not hole.any():
+        message = f"mask_grow {params.mask_grow} leaves nothing of the mask: choose a value closer to 0."
+        raise PictureError("mask_empty", message, "mask")
+    edge = feather(hole, params.mask_blur, params.blend)
+    frame = choose_frame(edge.region, image.width, image.height, params)
+    seen, hidden = image.rgb[frame.box.slices], hole[frame.box.slices]
+    if params.strength == 1:
+        seen = fill_hole(seen, hidden)
+    return Prepared(frame.shrink(seen), frame.cover(hidden), image, frame, edge)
