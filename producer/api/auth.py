@@ -1,0 +1,39 @@
+"""Who is calling: API keys and their scopes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import Depends
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from producer.api.dependencies import ServicesDep
+from producer.errors import Refusal
+from storage.key_store import Principal
+
+_bearer = HTTPBearer(auto_error=False, bearerFormat="API key", description="An API key: `ipd_...`.")
+
+
+def _principal(
+    services: ServicesDep, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> Principal:
+    if credentials is None or not credentials.credentials:
+        raise Refusal("key_missing", "This needs an API key: send the header Authorization: Bearer <key>.")
+    principal = services.keys.authenticate(credentials.credentials)
+    if principal is None:
+        raise Refusal("key_invalid", "This API key is not known: it may be mistyped, expired or revoked.")
+    return principal
+
+
+def _needs(scope: str) -> Callable[[Principal], Principal]:
+    def check(principal: Annotated[Principal, Depends(_principal)]) -> Principal:
+        if not principal.scopes & {scope, "admin"}:
+            raise Refusal("scope_missing", f"This key may not do this: it lacks the scope `{scope}`.")
+        return principal
+
+    return check
+
+
+MaySubmit = Annotated[Principal, Depends(_needs("submit"))]
+MayRead = Annotated[Principal, Depends(_needs("read"))]

@@ -1,0 +1,55 @@
+"""Handlers that turn every exception that reaches the edge into a problem."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from producer.api.field_errors import field_errors
+from producer.api.problems import problem_response, refusal_response
+from producer.errors import Refusal
+from storage.errors import JobNotFound, ObjectStoreUnavailable
+
+_HTTP_CODES = {404: "route_not_found", 405: "method_not_allowed"}
+
+
+def install(app: FastAPI) -> None:
+    """Registers a handler for each kind of exception."""
+    app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(JobNotFound, _job_not_found)
+    app.add_exception_handler(ObjectStoreUnavailable, _storage_unavailable)
+    app.add_exception_handler(Exception, _internal)
+
+
+def _refused(_request: Request, error: Exception) -> JSONResponse:
+    return refusal_response(cast(Refusal, error))
+
+
+def _invalid(_request: Request, error: Exception) -> JSONResponse:
+    return refusal_response(Refusal.of_fields(field_errors(cast(RequestValidationError, error).errors())))
+
+
+def _http(request: Request, error: Exception) -> JSONResponse:
+    raised = cast(HTTPException, error)
+    code = _HTTP_CODES.get(raised.status_code, "http_invalid")
+    detail = f"{request.method} {request.url.path} is not there. See /docs." if code == "route_not_found" else ""
+    return problem_response(code, detail or f"{raised.detail}.", headers=raised.headers)
+
+
+def _job_not_found(request: Request, _error: Exception) -> JSONResponse:
+    return problem_response("job_not_found", f"There is no job {request.path_params.get('job_id', '')} for this key.")
+
+
+def _storage_unavailable(_request: Request, _error: Exception) -> JSONResponse:
+    # The error's own text may name buckets and hosts; it goes to the log, not to the caller.
+    return problem_response("storage_unavailable", "Pictures cannot be stored or read now. Try again in a few seconds.")
+
+
+def _internal(_request: Request, _error: Exception) -> JSONResponse:
+    return problem_response("internal", "Something went wrong on our side. Try again; tell the operator if it stays.")

@@ -1,0 +1,47 @@
+"""The OpenAPI document: what FastAPI finds by itself, plus the bodies that handlers read themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
+
+from producer.api.problems import Problem
+from producer.api.schemas import JobRequest
+
+DESCRIPTION = """
+Asynchronous inpainting. Submit an image, a mask and a prompt; read the job until it has ended; download the result.
+
+Every error is a problem (RFC 9457) with a stable `code`. Unknown fields are refused, null is not 0, and what a later
+version will honour is refused with `not_supported_yet` instead of being dropped.
+"""
+_REF = "#/components/schemas/{model}"
+_FILE = {"type": "string", "format": "binary"}
+
+
+def openapi(app: FastAPI) -> dict[str, Any]:
+    """The document, made once."""
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes, tags=app.openapi_tags
+        )
+        document["components"]["schemas"].update(_schemas())
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+def _schemas() -> dict[str, Any]:
+    _, definitions = models_json_schema([(JobRequest, "validation"), (Problem, "validation")], ref_template=_REF)
+    schemas: dict[str, Any] = definitions["$defs"]
+    schemas["JobForm"] = _form_of(schemas["JobRequest"])
+    schemas["FileForm"] = {"type": "object", "required": ["file"], "properties": {"file": _FILE}}
+    return schemas
+
+
+def _form_of(request: dict[str, Any]) -> dict[str, Any]:
+    form = {key: value for key, value in request.items() if key != "examples"}
+    form["title"] = "JobForm"
+    form["properties"] = {**request["properties"], "image": _FILE, "mask": _FILE}
+    return form

@@ -1,0 +1,133 @@
+"""Problems (RFC 9457): the one table of error codes, and how each kind of error becomes a response."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+
+from producer.errors import FieldError, Refusal
+
+MEDIA_TYPE = "application/problem+json"
+MAX_ERRORS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """What a code means: its HTTP status, its title, and a sentence that says what to do about it."""
+
+    status: int
+    title: str
+    advice: str
+
+
+CODES: dict[str, Code] = {
+    # The message as a whole
+    "json_invalid": Code(400, "Not JSON", "Send a JSON object in UTF-8."),
+    "form_invalid": Code(400, "Not a form", "Send multipart/form-data with a boundary and named parts."),
+    "invalid_utf8": Code(400, "Not UTF-8", "Encode all text as UTF-8."),
+    "http_invalid": Code(400, "Not a valid request", "Correct the request as the detail says."),
+    "key_missing": Code(401, "No API key", "Send the header Authorization: Bearer <key>."),
+    "key_invalid": Code(401, "Unknown API key", "Check the key: it may be mistyped, expired or revoked."),
+    "scope_missing": Code(403, "Key not allowed to do this", "Use a key that has the scope named in the detail."),
+    "route_not_found": Code(404, "No such address", "See /docs for the addresses there are."),
+    "job_not_found": Code(404, "No such job", "Check the id, and that the key belongs to the tenant of the job."),
+    "image_not_found": Code(404, "No such image", "Wait until the job has succeeded and use an index from `images`."),
+    "method_not_allowed": Code(405, "Method not allowed", "Use a method named in the header Allow."),
+    "image_gone": Code(410, "Image no longer stored", "Submit the job again with the seed in `params`."),
+    "body_too_large": Code(413, "Body too large", "Send less, or smaller pictures."),
+    "media_type_unsupported": Code(415, "Unsupported media type", "Send application/json or multipart/form-data."),
+    "internal": Code(500, "Internal error", "Try again; tell the operator if it stays."),
+    "storage_unavailable": Code(503, "Storage not reachable", "Try again in a few seconds."),
+    # One or more fields
+    "request_invalid": Code(422, "Request not valid", "Correct every field listed in `errors`."),
+    "field_missing": Code(422, "Field missing", "Send the field."),
+    "field_unknown": Code(422, "Unknown field", "Remove the field or correct its name."),
+    "field_repeated": Code(422, "Field sent twice", "Send the field once."),
+    "wrong_type": Code(422, "Wrong type", "Send a value of the type in the detail; null is not 0."),
+    "out_of_range": Code(422, "Out of range", "Send a value within the limits in the detail."),
+    "wrong_length": Code(422, "Wrong length", "Send a text whose length is within the limits in the detail."),
+    "wrong_format": Code(422, "Wrong format", "Write the value as the detail says."),
+    "not_a_choice": Code(422, "Not one of the choices", "Send one of the values in the detail."),
+    "text_invalid": Code(422, "Text not storable", "Remove NUL characters from the text."),
+    "metadata_invalid": Code(422, "Metadata not valid", "Send an object of at most 16 keys and 4096 bytes of JSON."),
+    "not_supported_yet": Code(422, "Not supported yet", "Send the value named in the detail, or leave the field out."),
+    "model_unknown": Code(422, "Unknown model", "Send an alias from GET /v1/models."),
+    # Pictures
+    "source_invalid": Code(422, "Not a picture source", "Send a file_ id or a data: URI with base64."),
+    "data_uri_invalid": Code(422, "Broken data: URI", "Send data:image/png;base64, followed by the base64 text."),
+    "file_not_found": Code(422, "No such file", "Upload the picture to /v1/files and use the id that comes back."),
+}
+
+
+class FieldProblem(BaseModel):
+    """What is wrong with one field."""
+
+    field: str = Field(description="Dotted path of the field, for example `output.quality`.")
+    code: str
+    detail: str
+
+
+class Problem(BaseModel):
+    """Any error of this interface. `code` is stable; titles and details are for people."""
+
+    type: str = Field(description="URI reference that identifies the kind of problem.")
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: list[FieldProblem] | None = Field(default=None, description="Present when single fields are at fault.")
+
+
+def problem_response(
+    code: str, detail: str, errors: tuple[FieldError, ...] = (), headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    """The response for `code`, which must be in CODES."""
+    entry = CODES[code]
+    body: dict[str, Any] = {
+        "type": f"/problems/{code}",
+        "title": entry.title,
+        "status": entry.status,
+        "detail": detail,
+        "code": code,
+    }
+    if errors:
+        shown = errors[:MAX_ERRORS]
+        body["errors"] = [{"field": e.field, "code": e.code, "detail": e.detail} for e in shown]
+    all_headers = dict(headers or {})
+    if entry.status == 401:
+        all_headers["WWW-Authenticate"] = "Bearer"
+    return JSONResponse(body, entry.status, headers=all_headers, media_type=MEDIA_TYPE)
+
+
+def refusal_response(refusal: Refusal) -> JSONResponse:
+    """The response for a request that was refused."""
+    return problem_response(refusal.code, refusal.detail, refusal.errors)
+
+
+def declared(*codes: str) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI responses for a route that may answer with `codes`, on top of those every route has."""
+    responses: dict[int | str, dict[str, Any]] = {}
+    for code in ("key_missing", "key_invalid", "scope_missing", *codes, "storage_unavailable"):
+        entry = CODES[code]
+        response = responses.setdefault(entry.status, {"description": "", "content": {MEDIA_TYPE: _empty_content()}})
+        response["description"] = f"{response['description']} `{code}`: {entry.title}.".strip()
+        response["content"][MEDIA_TYPE]["examples"][code] = {"value": _example(code, entry)}
+    return responses
+
+
+def _empty_content() -> dict[str, Any]:
+    return {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}
+
+
+def _example(code: str, entry: Code) -> dict[str, Any]:
+    return {
+        "type": f"/problems/{code}",
+        "title": entry.title,
+        "status": entry.status,
+        "detail": entry.advice,
+        "code": code,
+    }

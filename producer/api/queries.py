@@ -1,0 +1,60 @@
+"""Query parameters. A name that is not listed is refused, as in bodies."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
+from pydantic_core import PydanticCustomError
+
+from producer.api.schemas import Text
+from storage.job import JobState
+
+MAX_WAIT_SECONDS = 60
+Wait = Annotated[int, Field(ge=0, le=MAX_WAIT_SECONDS)]
+_WAIT = "Seconds to wait until the job has ended or is held for a person."
+
+
+class _Closed(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class SubmitQuery(_Closed):
+    """Of POST /v1/jobs."""
+
+    wait: Wait = Field(0, description=_WAIT)
+    dry_run: bool = Field(False, description="Not supported yet.")
+
+
+class ReadQuery(_Closed):
+    """Of GET /v1/jobs/{id}."""
+
+    wait: Wait = Field(0, description=_WAIT)
+
+
+class ImageQuery(_Closed):
+    """Of GET /v1/jobs/{id}/images/{n}."""
+
+    redirect: bool = Field(False, description="Answer with a short-lived link to the object store where it has links.")
+
+
+class ListQuery(_Closed):
+    """Of GET /v1/jobs."""
+
+    status: JobState | None = Field(None, description="Only jobs in this state.")
+    batch: Annotated[Text, Field(max_length=40)] | None = Field(None, description="Only jobs with this label.")
+    user: Annotated[Text, Field(max_length=256)] | None = Field(None, description="Your name for an end-user.")
+    created_after: AwareDatetime | None = Field(None, description="RFC 3339, with a zone.")
+    limit: Annotated[int, Field(ge=1, le=200)] = Field(50, description="Jobs a page.")
+    cursor: Annotated[str, Field(pattern=r"^job_[0-9a-z]{26}$")] | None = Field(
+        None, description="`next_cursor` of the page before."
+    )
+
+    @field_validator("created_after")
+    @classmethod
+    def _in_utc(cls, value: datetime | None) -> datetime | None:
+        try:
+            return value and value.astimezone(UTC)
+        except OverflowError:
+            raise PydanticCustomError("wrong_format", "The year must lie between 1 and 9999 in UTC.") from None

@@ -1,0 +1,158 @@
+"""A job as callers see it. Nothing of where its bytes lie is shown."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from storage.job import Job, JobState, Priority, ResultImage
+from storage.params import InpaintParams
+
+_MODEL = ("alias", "name", "sha256")
+_FINDING = ("rule", "category", "severity", "stage", "detail", "span")
+
+
+class Progress(BaseModel):
+    """Denoising steps done and to do, of the image that is being made."""
+
+    step: int
+    steps: int
+
+
+class Queue(BaseModel):
+    """`position` is the number of jobs before this one, null unless it is queued. `eta_seconds` is null for now."""
+
+    position: int | None
+    eta_seconds: float | None
+
+
+class ModelView(BaseModel):
+    """Which model makes the picture; `sha256` is known once a worker has run it."""
+
+    alias: str
+    name: str
+    sha256: str | None
+
+
+class ImageView(BaseModel):
+    """A finished image; fetch `url` with the same key."""
+
+    index: int
+    url: str
+    sha256: str
+    width: int
+    height: int
+    content_type: str
+    seed: int
+    watermark_id: str
+
+
+class Finding(BaseModel):
+    """A policy rule that applied; `span` is a half-open range of characters of the prompt."""
+
+    rule: str
+    category: str
+    severity: int
+    stage: Literal["request", "result"]
+    detail: str
+    span: tuple[int, int] | None
+
+
+class Safety(BaseModel):
+    """What the policy says about the request and, once there is one, the result."""
+
+    action: Literal["allow", "label", "review", "block"]
+    policy: str
+    findings: list[Finding]
+
+
+class ErrorView(BaseModel):
+    """Why a job failed."""
+
+    code: str
+    message: str
+    retryable: bool
+
+
+class Links(BaseModel):
+    """Where to go from here; `events` is null until this version streams them."""
+
+    self: str
+    cancel: str
+    events: str | None
+
+
+class JobView(BaseModel):
+    """A job. Every key is always there; `images` is empty unless `status` is succeeded."""
+
+    id: str = Field(examples=["job_06f3kq5x6m8v2n4p7r9t1w3y5z"])
+    object: Literal["job"] = "job"
+    status: JobState
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    attempt: int
+    priority: Priority
+    batch: str | None
+    user: str | None = Field(description="Pseudonym of your end-user.")
+    metadata: dict[str, Any]
+    progress: Progress
+    queue: Queue
+    params: InpaintParams = Field(description="Every parameter as resolved, seed included.")
+    model: ModelView
+    images: list[ImageView]
+    safety: Safety
+    receipt: dict[str, Any] = Field(description="What was done and how it was checked; empty until the job ran.")
+    error: ErrorView | None
+    links: Links
+
+
+class JobList(BaseModel):
+    """A page of jobs, newest first. Pass `next_cursor` as `cursor` for the next page; null: this is the last."""
+
+    object: Literal["list"] = "list"
+    data: list[JobView]
+    next_cursor: str | None
+
+
+def job_view(job: Job, position: int | None) -> JobView:
+    """The view of `job`; `position` is its place in the queue, None unless it is queued."""
+    link = f"/v1/jobs/{job.id}"
+    return JobView(
+        id=job.id,
+        status=job.state,
+        created_at=job.created_at,
+        started_at=job.started_at,
+        finished_at=job.finished_at,
+        attempt=job.attempt,
+        priority=job.priority,
+        batch=job.batch,
+        user=job.user,
+        metadata=job.metadata,
+        progress=Progress(step=job.step, steps=job.steps),
+        queue=Queue(position=position, eta_seconds=None),
+        params=job.params,
+        model=ModelView(**_only(job.model, _MODEL)),
+        images=[_image(image, link) for image in job.images] if job.state is JobState.SUCCEEDED else [],
+        safety=_safety(job.safety),
+        receipt=job.receipt,
+        error=None if job.error is None else ErrorView(**job.error.as_dict()),
+        links=Links(self=link, cancel=f"{link}/cancel", events=None),
+    )
+
+
+def _image(image: ResultImage, link: str) -> ImageView:
+    shown = _only(image.as_dict(), tuple(ImageView.model_fields.keys() - {"url"}))
+    return ImageView(url=f"{link}/images/{image.index}", **shown)
+
+
+def _safety(stored: dict[str, Any]) -> Safety:
+    # Rows also keep scores and thresholds for audit; shown to a caller, they would teach how to pass by a hair.
+    findings = [Finding(**_only(finding, _FINDING)) for finding in stored["findings"]]
+    return Safety(action=stored["action"], policy=stored["policy"], findings=findings)
+
+
+def _only(values: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: values[name] for name in names}

@@ -1,0 +1,47 @@
+"""The error tree of the producer package.
+
+ProducerError
+└── Refusal    a request that cannot be carried out, with a stable code and a sentence for its sender
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class ProducerError(Exception):
+    """Base of every error this package raises on purpose."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """What is wrong with one field of a request; `field` is a dotted path such as `output.quality`."""
+
+    field: str
+    code: str
+    detail: str
+
+
+class Refusal(ProducerError):
+    """A request that is not carried out. `code` is one of the table in producer/api/problems.py."""
+
+    def __init__(self, code: str, detail: str, errors: Sequence[FieldError] = ()) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.errors = tuple(errors)
+
+    @classmethod
+    def of_field(cls, field: str, code: str, detail: str) -> Refusal:
+        """A refusal because of one field."""
+        return cls(code, detail, [FieldError(field, code, detail)])
+
+    @classmethod
+    def of_fields(cls, errors: Sequence[FieldError]) -> Refusal:
+        """A refusal because of several fields: their code where they agree on one, else `request_invalid`."""
+        codes = {error.code for error in errors}
+        code = codes.pop() if len(codes) == 1 else "request_invalid"
+        first = f"{errors[0].field}: {errors[0].detail}" if errors[0].field else errors[0].detail
+        more = f" ({len(errors) - 1} more in `errors`)" if len(errors) > 1 else ""
+        return cls(code, first + more, errors)

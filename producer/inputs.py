@@ -1,0 +1,97 @@
+"""The pictures of an order: fetched, checked, and kept only if the job is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from producer.errors import Refusal
+from producer.order import Source
+from storage.errors import FileMissing, ObjectMissing
+from storage.file_store import FileStore
+from storage.ids import new_id
+from storage.masks import check_inputs
+from storage.object_store import ObjectStore
+from storage.params import InpaintParams
+from storage.pictures import PictureError
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One encoded picture. `key` is its place in the object store, None until it is stored."""
+
+    data: bytes
+    key: str | None
+
+    @property
+    def stored_key(self) -> str:
+        """The key of a stored input. Raises ValueError before it is stored."""
+        if self.key is None:
+            raise ValueError("this input is not stored yet: use it inside InputShelf.keeping()")
+        return self.key
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Image and mask of one order; no mask where the image's alpha is the mask."""
+
+    image: Input
+    mask: Input | None
+
+
+@dataclass(frozen=True, slots=True)
+class InputShelf:
+    """Fetches and checks the pictures of orders, and puts them where the worker finds them."""
+
+    files: FileStore
+    objects: ObjectStore
+    max_pixels: int
+
+    def take(self, tenant_id: str, image: Source, mask: Source | None, params: InpaintParams) -> Inputs:
+        """Both pictures, checked as the worker will check them; nothing is stored yet.
+
+        Raises Refusal for a missing file or a picture that cannot be used, ObjectStoreUnavailable.
+        """
+        inputs = Inputs(
+            self._fetch(tenant_id, image, "image"), None if mask is None else self._fetch(tenant_id, mask, "mask")
+        )
+        try:
+            check_inputs(
+                inputs.image.data, inputs.mask.data if inputs.mask else None, params, max_pixels=self.max_pixels
+            )
+        except PictureError as error:
+            raise Refusal.of_field(error.field, error.code, error.message) from error
+        return inputs
+
+    @contextmanager
+    def keeping(self, tenant_id: str, inputs: Inputs) -> Iterator[Inputs]:
+        """Stores what is not stored yet for the time of the block, and for good if the block ends well."""
+        added: list[str] = []
+        try:
+            image = self._store(tenant_id, inputs.image, added)
+            mask = None if inputs.mask is None else self._store(tenant_id, inputs.mask, added)
+            yield Inputs(image, mask)
+        except BaseException:
+            for key in added:
+                self.objects.delete(key)
+            raise
+
+    def _fetch(self, tenant_id: str, source: Source, field: str) -> Input:
+        if isinstance(source, bytes):
+            return Input(source, key=None)
+        try:
+            stored = self.files.get(source.id, tenant_id)
+            return Input(self.objects.get(stored.key), stored.key)
+        except (FileMissing, ObjectMissing):
+            message = f"There is no file {source.id}: upload it with POST /v1/files and use the id that comes back."
+            raise Refusal.of_field(field, "file_not_found", message) from None
+
+    def _store(self, tenant_id: str, picture: Input, added: list[str]) -> Input:
+        if picture.key is not None:
+            return picture
+        key = f"inputs/{tenant_id}/{new_id('in')}"
+        added.append(key)
+        # Never served as it is, so no browser needs to know what it is.
+        self.objects.put(key, picture.data, "application/octet-stream")
+        return replace(picture, key=key)

@@ -1,0 +1,37 @@
+"""What a caller asked for, whichever door it came in by: HTTP, one of the dialects, or a line of a batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from storage.job import Priority
+from storage.params import InpaintParams
+
+
+@dataclass(frozen=True, slots=True)
+class FileRef:
+    """A picture that was uploaded before, by its `file_` id."""
+
+    id: str
+
+
+Source = bytes | FileRef
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One inpainting request, syntactically sound but not yet judged.
+
+    `mask` is None where the alpha channel of `image` is the mask. `user` is the caller's own name for its end-user,
+    as sent. `metadata` is JSON of at most 16 keys and 4 kB.
+    """
+
+    params: InpaintParams
+    image: Source
+    mask: Source | None = None
+    priority: Priority = Priority.STANDARD
+    deadline_seconds: float | None = None
+    user: str | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+    batch: str | None = None

@@ -1,0 +1,15 @@
+"""Names of end-users, so that abuse can be traced to one of them without storing who it is."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+
+def pseudonym(secret: str, tenant_id: str, user: str) -> str:
+    """`usr_` and 32 hex digits: HMAC-SHA256 of tenant and user under `secret`, cut to 128 bits.
+
+    The same user of another tenant gets another pseudonym.
+    """
+    digest = hmac.new(secret.encode(), f"{tenant_id}\0{user}".encode(), hashlib.sha256)
+    return f"usr_{digest.hexdigest()[:32]}"

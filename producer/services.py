@@ -1,0 +1,70 @@
+"""Everything the HTTP interface works with, opened in one place and handed in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from producer.inputs import InputShelf
+from producer.settings import ProducerSettings
+from producer.submit import Submitter
+from safety.policy import load_policy
+from safety.settings import SafetySettings
+from storage.broker import Doorbell
+from storage.database import Database
+from storage.file_store import FileStore
+from storage.job_reader import JobReader
+from storage.job_store import JobStore
+from storage.key_store import KeyStore
+from storage.models import ModelDescriptor, load_registry
+from storage.object_store import ObjectStore, open_object_store
+from storage.settings import StorageSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """One process's connections, and the stores on top of them."""
+
+    settings: ProducerSettings
+    redis_url: str
+    database: Database
+    objects: ObjectStore
+    doorbell: Doorbell
+    jobs: JobStore
+    reader: JobReader
+    keys: KeyStore
+    files: FileStore
+    models: Mapping[str, ModelDescriptor]
+    submitter: Submitter
+
+    def close(self) -> None:
+        """Lets every connection go."""
+        self.doorbell.close()
+        self.database.close()
+
+
+def open_services(storage: StorageSettings, safety: SafetySettings, producer: ProducerSettings) -> Services:
+    """Opens what the settings name. The schema must be current: see storage.database.migrate.
+
+    Raises storage.errors.SettingsError and safety.errors.PolicyError.
+    """
+    policy = load_policy(safety.policy)
+    models = load_registry(storage.model)
+    objects = open_object_store(storage)
+    database = Database(storage.database_url)
+    doorbell = Doorbell(storage.redis_url)
+    jobs, files = JobStore(database), FileStore(database, objects)
+    shelf = InputShelf(files, objects, producer.max_pixels)
+    return Services(
+        settings=producer,
+        redis_url=storage.redis_url,
+        database=database,
+        objects=objects,
+        doorbell=doorbell,
+        jobs=jobs,
+        reader=JobReader(database),
+        keys=KeyStore(database),
+        files=files,
+        models=models,
+        submitter=Submitter(jobs, shelf, doorbell, policy, models, producer.user_secret),
+    )

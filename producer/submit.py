@@ -1,0 +1,106 @@
+"""THE WAY IN: resolve, judge, check, store, commit, ring. Every door of the producer ends here."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+import structlog
+
+from producer.errors import Refusal
+from producer.inputs import Inputs, InputShelf
+from producer.order import Order
+from producer.pseudonyms import pseudonym
+from producer.unsupported import refuse_unsupported
+from safety.checks import check_prompt
+from safety.policy import Policy
+from safety.verdict import Action, Verdict
+from storage.broker import Doorbell
+from storage.job import HeldAt, Job, JobState, NewJob
+from storage.job_store import JobStore
+from storage.models import ModelDescriptor
+from storage.params import MAX_SEED, InpaintParams
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Submitter:
+    """Turns orders into stored jobs. Safe to call from many threads."""
+
+    jobs: JobStore
+    shelf: InputShelf
+    doorbell: Doorbell
+    policy: Policy
+    models: Mapping[str, ModelDescriptor]
+    user_secret: str
+
+    def submit(self, tenant_id: str, order: Order) -> Job:
+        """The stored job: queued, held for a person, or blocked by the policy.
+
+        Raises Refusal, with nothing left behind, for an order that cannot be carried out. An unreachable Redis
+        is no error: workers also look into SQL by themselves.
+        """
+        refuse_unsupported(order.params)
+        model = self._model(order.params.model)
+        params = order.params.resolved(native_size=model.native_size, seed=secrets.randbelow(MAX_SEED + 1))
+        verdict = check_prompt(params.prompt, params.negative_prompt, self.policy)
+        inputs = self.shelf.take(tenant_id, order.image, order.mask, params)
+        with self.shelf.keeping(tenant_id, inputs) as kept:
+            job = self.jobs.submit(self._new_job(tenant_id, order, params, model, verdict, kept))
+        log.info("job_accepted", job_id=job.id, tenant_id=tenant_id, state=job.state.value)
+        if job.state is JobState.QUEUED:
+            self.doorbell.ring(params.model, job.id)
+        return job
+
+    def pseudonym(self, tenant_id: str, user: str) -> str:
+        """How the tenant's end-user `user` is called in stored jobs."""
+        return pseudonym(self.user_secret, tenant_id, user)
+
+    def _model(self, alias: str) -> ModelDescriptor:
+        if alias not in self.models:
+            known = ", ".join(sorted(self.models))
+            raise Refusal.of_field("model", "model_unknown", f"There is no model {alias!r}; use one of: {known}.")
+        return self.models[alias]
+
+    def _new_job(
+        self,
+        tenant_id: str,
+        order: Order,
+        params: InpaintParams,
+        model: ModelDescriptor,
+        verdict: Verdict,
+        kept: Inputs,
+    ) -> NewJob:
+        state = state_for(verdict.action)
+        return NewJob(
+            tenant_id=tenant_id,
+            params=params,
+            image_key=kept.image.stored_key,
+            mask_key=kept.mask.stored_key if kept.mask else None,
+            model=model.as_dict(),
+            cost=unet_rows(params),
+            safety=verdict.audit_dict(),
+            state=state,
+            held_at=HeldAt.REQUEST if state is JobState.HELD else None,
+            priority=order.priority,
+            deadline_seconds=order.deadline_seconds,
+            user=None if order.user is None else self.pseudonym(tenant_id, order.user),
+            metadata=order.metadata,
+            batch=order.batch,
+        )
+
+
+def state_for(action: Action) -> JobState:
+    """Where a job starts after the verdict on its prompt."""
+    return {Action.BLOCK: JobState.BLOCKED, Action.REVIEW: JobState.HELD}.get(action, JobState.QUEUED)
+
+
+def unet_rows(params: InpaintParams) -> float:
+    """Estimated cost: actual steps x rows a step (2 with guidance, 1 without) x images."""
+    # Decimal, because 50 x 0.58 is 28.999... in binary floating point and 29 on paper.
+    steps = max(1, int(params.steps * Decimal(str(params.strength))))
+    rows = 2 if params.guidance_scale > 1 else 1
+    return float(steps * rows * params.num_images)
