@@ -1,0 +1,32 @@
+"""The errors of this package, one tree.
+
+    SafetyError
+    ├── PolicyError        the policy file cannot be read, or says something that cannot be carried out
+    ├── SettingsError      a setting of this package is missing or has no meaning
+    ├── MarkError          a watermark could not be put into a picture so that it reads back
+    └── CredentialsError   content credentials could not be made, signed or read
+"""
+
+
+class SafetyError(Exception):
+    """Base of every error this package raises on purpose; its text is fit for an operator to read."""
+
+
+class PolicyError(SafetyError):
+    """The policy is broken; `line` (1-based) points into the file, or is None when no line is to blame."""
+
+    def __init__(self, message: str, line: int | None = None) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+class SettingsError(SafetyError):
+    """A setting is missing or has no meaning; the text names the variable."""
+
+
+class MarkError(SafetyError):
+    """The picture must not be released: its watermark does not read back."""
+
+
+class CredentialsError(SafetyError):
+    """The picture must not be released: its content credentials could not be signed, or cannot be read."""

@@ -1,0 +1,136 @@
+"""The policy: which rules hold, what each category means, and proof of which file said so."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from safety.errors import PolicyError
+from safety.policy_schema import Category, PolicyDocument, RequiredClassifier
+from safety.prompts import PromptRules
+from safety.verdict import Action
+from safety.yaml_lines import Place, line_of, parse
+
+PACKAGED = Path(__file__).with_name("policy.yaml")
+UNCHECKED = "unchecked"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One version of the rules. `sha256` is that of the file's bytes, in hex."""
+
+    name: str
+    version: str
+    sha256: str
+    categories: Mapping[str, Category]
+    notices: tuple[str, ...]
+    prompt_rules: PromptRules
+    input_classifiers: tuple[RequiredClassifier, ...]
+    result_classifiers: tuple[RequiredClassifier, ...]
+
+    @property
+    def label(self) -> str:
+        """What verdicts, receipts and records call this policy."""
+        return f"{self.name}@{self.version}"
+
+
+def load_policy(path: Path | None = None) -> Policy:
+    """The policy in `path`, or the packaged one. Raises PolicyError, with the line, when it is broken."""
+    source = PACKAGED if path is None else path
+    document, sha256 = load_document(source)
+    return Policy(
+        name=document.name,
+        version=document.version,
+        sha256=sha256,
+        categories=document.categories,
+        notices=document.notices,
+        prompt_rules=PromptRules(document.prompt_rules, document.categories, document.lexicons),
+        input_classifiers=document.input_classifiers,
+        result_classifiers=document.result_classifiers,
+    )
+
+
+def load_document(path: Path = PACKAGED) -> tuple[PolicyDocument, str]:
+    """The checked content of a policy file, examples included, and its SHA-256 in hex. Raises PolicyError."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise PolicyError(f"Cannot read the policy {path}: {error.strerror}. Set INPAINTD_POLICY.") from error
+    try:
+        root = parse(data)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else None
+        raise _broken(path, line, error.problem or "not YAML") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise _broken(path, None, f"not YAML text ({error})") from error
+    return _checked(path, root, yaml.SafeLoader("").construct_document(root)), hashlib.sha256(data).hexdigest()
+
+
+def _checked(path: Path, root: yaml.Node, content: object) -> PolicyDocument:
+    try:
+        document = PolicyDocument.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise _broken(path, line_of(root, first["loc"]), f"{where}: {first['msg']}") from error
+    for place, problem in _inconsistencies(document):
+        raise _broken(path, line_of(root, place), problem)
+    return document
+
+
+def _broken(path: Path, line: int | None, problem: str) -> PolicyError:
+    where = f"{path}, line {line}" if line else str(path)
+    return PolicyError(f"The policy is broken: {where}: {problem}", line)
+
+
+def _inconsistencies(document: PolicyDocument) -> Iterator[tuple[Place, str]]:
+    yield from _unknown_names(document)
+    yield from _repeated_ids(document)
+    for index, rule in enumerate(document.prompt_rules):
+        if not rule.all and not rule.negative_all:
+            yield ("prompt_rules", index), f"{rule.id} asks for no words: give it `all` or `negative_all`."
+    unchecked = document.categories.get(UNCHECKED)
+    if unchecked is None or unchecked.action not in (Action.REVIEW, Action.BLOCK):
+        yield ("categories", UNCHECKED), f"category `{UNCHECKED}` must exist, with action review or block."
+
+
+def _unknown_names(document: PolicyDocument) -> Iterator[tuple[Place, str]]:
+    for place, category in _categories_named(document):
+        if category not in document.categories:
+            yield place, f"there is no category `{category}`; add it under `categories`."
+    for index, rule in enumerate(document.prompt_rules):
+        groups = (*rule.all, *rule.negative_all, rule.not_between, rule.unless)
+        named = {name for group in groups for name in group}
+        for name in sorted(named - document.lexicons.keys()):
+            yield ("prompt_rules", index), f"there is no word list `{name}`; add it under `lexicons`."
+
+
+def _categories_named(document: PolicyDocument) -> Iterator[tuple[Place, str]]:
+    for index, notice in enumerate(document.notices):
+        yield ("notices", index), notice
+    for index, rule in enumerate(document.prompt_rules):
+        yield ("prompt_rules", index, "category"), rule.category
+    for section in ("input_classifiers", "result_classifiers"):
+        for i, required in enumerate(getattr(document, section)):
+            for j, score_rule in enumerate(required.rules):
+                yield (section, i, "rules", j, "category"), score_rule.category
+
+
+def _repeated_ids(document: PolicyDocument) -> Iterator[tuple[Place, str]]:
+    seen: set[str] = set()
+    for place, rule_id in _rule_ids(document):
+        if rule_id in seen:
+            yield place, f"the rule id `{rule_id}` is used twice; verdicts name rules, so give each its own."
+        seen.add(rule_id)
+
+
+def _rule_ids(document: PolicyDocument) -> Iterator[tuple[Place, str]]:
+    for index, rule in enumerate(document.prompt_rules):
+        yield ("prompt_rules", index, "id"), rule.id
+    for section in ("input_classifiers", "result_classifiers"):
+        for i, required in enumerate(getattr(document, section)):
+            for j, score_rule in enumerate(required.rules):
+                yield (section, i, "rules", j, "id"), score_rule.id

@@ -1,0 +1,96 @@
+"""The shape of the policy file: what may be written in it, and nothing else."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from safety.verdict import Action
+
+Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+RuleId = Annotated[str, StringConstraints(pattern=r"^[a-z_]+(\.[a-z_]+)+$")]
+Severity = Literal[0, 2, 4, 6]
+Entry = Annotated[str, StringConstraints(pattern=r"^(?:[^\s<*]+\*?|<\d{1,3}\w*\*?)(?: (?:[^\s<*]+\*?|<\d{1,3}\w*\*?))*$")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Category(_Strict):
+    """A kind of misuse, what is done about it by default, and what the caller is told."""
+
+    severity: Severity
+    action: Action
+    message: Sentence
+
+
+class Example(_Strict):
+    """A request that a rule must, or must not, apply to."""
+
+    prompt: str = ""
+    negative_prompt: str = ""
+
+
+class PromptRule(_Strict):
+    """Applies where each list of `all` (in the prompt) and of `negative_all` (in the negative prompt) has a hit
+    within `within` words of one another, none of `not_between` among them, and no list of `unless` has a hit
+    anywhere in the prompt. A hit after a negation ("no blood") does not count unless `negations` is "ignored".
+    `action` and `severity` default to those of the category.
+    """
+
+    id: RuleId
+    category: str
+    action: Action | None = None
+    severity: Severity | None = None
+    all: tuple[tuple[str, ...], ...] = ()
+    negative_all: tuple[tuple[str, ...], ...] = ()
+    not_between: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ()
+    within: int = Field(default=8, ge=1, le=100)
+    negations: Literal["respected", "ignored"] = "respected"
+    positive: tuple[str | Example, ...] = Field(min_length=1)
+    negative: tuple[str | Example, ...] = Field(min_length=1)
+
+
+class ScoreExample(_Strict):
+    """Scores of one image that a rule must, or must not, apply to."""
+
+    scores: dict[str, float]
+
+
+class ScoreRule(_Strict):
+    """Applies where a concept that matches one of `concepts` (shell patterns) scores above `threshold`.
+
+    The first rule of a classifier that names a concept is the one that judges it.
+    """
+
+    id: RuleId
+    category: str
+    action: Action | None = None
+    severity: Severity | None = None
+    concepts: tuple[str, ...] = Field(min_length=1)
+    threshold: float = 0.0
+    positive: tuple[ScoreExample, ...] = Field(min_length=1)
+    negative: tuple[ScoreExample, ...] = Field(min_length=1)
+
+
+class RequiredClassifier(_Strict):
+    """A classifier without whose scores nothing passes. Concepts under `recorded` are kept and not judged."""
+
+    classifier: str
+    timeout_seconds: float = Field(default=30.0, gt=0, le=600)
+    recorded: tuple[str, ...] = ()
+    rules: tuple[ScoreRule, ...] = Field(min_length=1)
+
+
+class PolicyDocument(_Strict):
+    """The whole file. `notices` names the categories whose sentence goes with every result."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+$")]
+    version: Annotated[str, StringConstraints(pattern=r"^\d+\.\d+\.\d+$")]
+    categories: dict[str, Category]
+    notices: tuple[str, ...] = ()
+    lexicons: dict[str, tuple[Entry, ...]]
+    prompt_rules: tuple[PromptRule, ...]
+    input_classifiers: tuple[RequiredClassifier, ...] = ()
+    result_classifiers: tuple[RequiredClassifier, ...] = Field(min_length=1)

@@ -1,0 +1,68 @@
+"""The settings of this package: the only place in it that reads the environment."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+from safety.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class SafetySettings:
+    """Where the policy is, which secret marks results, and where signing keys lie."""
+
+    policy: Path | None = field(
+        default=None,
+        metadata={"env": "INPAINTD_POLICY", "doc": "Policy file; the packaged safety/policy.yaml when unset."},
+    )
+    mark_secret: str | None = field(
+        default=None,
+        repr=False,
+        metadata={
+            "env": "INPAINTD_MARK_SECRET",
+            "doc": "Secret of the watermark, 16 characters or more; several separated by commas: "
+            "the first marks, all are recognized. Required to mark results.",
+        },
+    )
+    credentials_dir: Path | None = field(
+        default=None,
+        metadata={
+            "env": "INPAINTD_CREDENTIALS_DIR",
+            "doc": "Folder of the certificate authority that signs content credentials; made on first use. "
+            "Required to sign results.",
+        },
+    )
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> "SafetySettings":
+        """Read INPAINTD_* from `env`, or from the process environment; empty means unset."""
+        source = os.environ if env is None else env
+        value = {f.name: source.get(f.metadata["env"]) or None for f in fields(cls)}
+        return cls(
+            policy=_path(value["policy"]),
+            mark_secret=value["mark_secret"],
+            credentials_dir=_path(value["credentials_dir"]),
+        )
+
+    def require_mark_secret(self) -> str:
+        """The watermark secret. Raises SettingsError when unset, for no result may leave unmarked."""
+        if self.mark_secret is None:
+            raise SettingsError(
+                "No watermark secret is set, and no result may leave unmarked: "
+                "set INPAINTD_MARK_SECRET to a random text of 16 characters or more."
+            )
+        return self.mark_secret
+
+    def require_credentials_dir(self) -> Path:
+        """The folder of signing keys. Raises SettingsError when unset."""
+        if self.credentials_dir is None:
+            raise SettingsError(
+                "No folder for signing keys is set, and every result is signed: "
+                "set INPAINTD_CREDENTIALS_DIR to a folder that only this service can read."
+            )
+        return self.credentials_dir
+
+
+def _path(value: str | None) -> Path | None:
+    return None if value is None else Path(value)

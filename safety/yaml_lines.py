@@ -1,0 +1,49 @@
+"""YAML with line numbers, so that a complaint about a file can point into it."""
+
+from collections.abc import Hashable, Sequence
+
+import yaml
+
+Place = tuple[int | str, ...]
+
+
+def parse(data: bytes) -> yaml.Node:
+    """The node tree of the one document in `data`.
+
+    Raises yaml.MarkedYAMLError, with the line, on bad syntax, on an empty file, and on a key that occurs twice.
+    """
+    root = yaml.compose(data, Loader=yaml.SafeLoader)
+    if root is None:
+        raise yaml.MarkedYAMLError(problem="the file is empty", problem_mark=yaml.Mark("", 0, 0, 0, None, None))
+    _refuse_repeated_keys(root)
+    return root
+
+
+def _refuse_repeated_keys(node: yaml.Node) -> None:
+    seen: set[Hashable] = set()
+    for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
+        if key.value in seen:
+            raise yaml.MarkedYAMLError(problem=f"`{key.value}` occurs twice", problem_mark=key.start_mark)
+        seen.add(key.value)
+        _refuse_repeated_keys(value)
+    for item in node.value if isinstance(node, yaml.SequenceNode) else ():
+        _refuse_repeated_keys(item)
+
+
+def line_of(root: yaml.Node, place: Sequence[int | str]) -> int:
+    """The line (1-based) of what lies at `place`, or of the nearest thing around it that the file has."""
+    node, mark = root, root.start_mark
+    for step in place:
+        child = _child(node, step)
+        if child is None:
+            break
+        node, mark = child
+    return int(mark.line) + 1
+
+
+def _child(node: yaml.Node, step: int | str) -> tuple[yaml.Node, yaml.Mark] | None:
+    if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+        return node.value[step], node.value[step].start_mark
+    if isinstance(node, yaml.MappingNode):
+        return next(((value, key.start_mark) for key, value in node.value if key.value == str(step)), None)
+    return None
