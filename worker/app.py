@@ -1,0 +1,67 @@
+"""Celery's entry point: `celery -A worker.app worker --pool threads`. Importing it reads the environment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from celery import Celery, signals
+
+from safety.settings import SafetySettings
+from storage.broker import make_app
+from storage.logs import configure_logging
+from storage.settings import StorageSettings
+from worker.process import WorkerProcess
+from worker.settings import WorkerSettings
+from worker.tasks import register
+
+log = structlog.get_logger(__name__)
+
+
+class Station:
+    """Ties one WorkerProcess to the life of one Celery worker."""
+
+    def __init__(self, storage: StorageSettings) -> None:
+        self._storage = storage
+        self._process: WorkerProcess | None = None
+        signals.setup_logging.connect(self._on_logging)
+        signals.worker_init.connect(self._on_init)
+        signals.worker_shutting_down.connect(self._on_shutting_down)
+        signals.worker_shutdown.connect(self._on_shutdown)
+
+    def answer(self) -> None:
+        """Answers one ring."""
+        if self._process is not None:
+            self._process.answer()
+
+    def _on_logging(self, **_: Any) -> None:
+        configure_logging(json=self._storage.log_json)
+
+    def _on_init(self, **_: Any) -> None:
+        try:
+            self._process = WorkerProcess(self._storage, SafetySettings.from_env(), WorkerSettings.from_env())
+        except Exception as problem:
+            log.exception("worker_cannot_start")
+            # Celery swallows ordinary exceptions of signal handlers and would run on without an engine.
+            raise SystemExit(f"the worker cannot start: {problem}") from problem
+        self._process.start()
+
+    def _on_shutting_down(self, **_: Any) -> None:
+        if self._process is not None:
+            self._process.begin_drain()
+
+    def _on_shutdown(self, **_: Any) -> None:
+        if self._process is not None:
+            self._process.close()
+
+
+def build() -> Celery:
+    """The application that the environment describes."""
+    storage = StorageSettings.from_env()
+    made = make_app(storage.redis_url)
+    made.set_default()
+    register(made, Station(storage).answer)
+    return made
+
+
+app = build()

@@ -1,0 +1,55 @@
+"""The error tree of the worker.
+
+WorkerError
+├── RequestCanceled     the caller gave the request up; nothing was decoded
+├── RequestUnsupported  this model cannot honour a value that was asked for
+├── PromptTooLong       a prompt has more tokens than the model reads, and the caller asked for a refusal
+├── NumericalFailure    the model produced NaN or infinity
+├── OutOfMemory         the device had no memory for one request alone; worth a retry elsewhere
+├── EngineDraining      the engine takes no new requests
+├── DeviceLost          the device is not there or no longer answers; only a new process can help
+└── ModelUnusable       a checkpoint cannot be loaded, or must not be
+"""
+
+
+class WorkerError(Exception):
+    """Base of every error this package raises on purpose; its text tells the reader what to do next."""
+
+
+class RequestCanceled(WorkerError):
+    """The request was canceled before it was finished."""
+
+
+class RequestUnsupported(WorkerError):
+    """The loaded model cannot honour a value of the request; the text names the field."""
+
+
+class PromptTooLong(WorkerError):
+    """`field` ("prompt" or "negative_prompt") has `tokens` tokens where the model reads at most `limit`."""
+
+    def __init__(self, field: str, tokens: int, limit: int) -> None:
+        super().__init__(
+            f"{field} has {tokens} tokens and this model reads {limit}. "
+            "Shorten it, or set long_prompt to chunk or truncate."
+        )
+        self.field, self.tokens, self.limit = field, tokens, limit
+
+
+class NumericalFailure(WorkerError):
+    """The model produced NaN or infinity, which must never be shown as a picture."""
+
+
+class OutOfMemory(WorkerError):
+    """The device ran out of memory although the request ran alone."""
+
+
+class EngineDraining(WorkerError):
+    """The engine takes no new requests: it is finishing, or it is closed."""
+
+
+class DeviceLost(WorkerError):
+    """The device is not there or no longer answers. End this process; a new one may find the device well."""
+
+
+class ModelUnusable(WorkerError):
+    """The checkpoint cannot be loaded, or must not be: the text says what is wrong and what to use instead."""

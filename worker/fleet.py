@@ -1,0 +1,110 @@
+"""The fleet of one machine: a Celery worker process for each device, started again when it dies.
+
+python -m worker.fleet
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from types import FrameType
+
+import structlog
+
+from storage.broker import queue_of
+from storage.logs import configure_logging
+from storage.settings import StorageSettings
+from worker.settings import WorkerSettings, device_environment
+
+log = structlog.get_logger(__name__)
+
+FIRST_BACKOFF_SECONDS = 1.0
+LONGEST_BACKOFF_SECONDS = 60.0
+WELL_SECONDS = 60.0
+
+
+@dataclass(slots=True)
+class Member:
+    """One device's process. `backoff` is the wait before the next start, in seconds."""
+
+    name: str
+    device: str
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    backoff: float = FIRST_BACKOFF_SECONDS
+    due: float = 0.0
+
+
+class Fleet:
+    """Keeps one process per device alive until it is told to stop."""
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        names = device_names(settings.devices)
+        self._members = [Member(f"{index}-{name}", name) for index, name in enumerate(names)]
+        self._slots = settings.slots
+        self._stop = threading.Event()
+
+    def run(self) -> int:
+        """Runs until SIGTERM or SIGINT, then drains every process. Returns the exit status."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+        while not self._stop.is_set():
+            for member in self._members:
+                self._tend(member)
+            self._stop.wait(0.2)
+        running = [member.process for member in self._members if member.process is not None]
+        for process in running:
+            process.send_signal(signal.SIGTERM)
+        return max((abs(process.wait()) for process in running), default=0)
+
+    def _tend(self, member: Member) -> None:
+        now = time.monotonic()
+        if member.process is None and now >= member.due:
+            member.process, member.started = self._start(member), now
+        elif member.process is not None and member.process.poll() is not None:
+            well = now - member.started > WELL_SECONDS
+            member.backoff = FIRST_BACKOFF_SECONDS if well else min(member.backoff * 2, LONGEST_BACKOFF_SECONDS)
+            member.due = now + member.backoff
+            log.error("worker_died", device=member.device, status=member.process.returncode, again_in=member.backoff)
+            member.process = None
+
+    def _start(self, member: Member) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "celery", "-A", "worker.app", "--quiet", "worker", "--pool", "threads"]
+        command += ["--concurrency", str(self._slots), "--queues", queue_of("default")]
+        command += ["--hostname", f"{member.name}@%h", "--without-gossip", "--without-mingle"]
+        log.info("worker_starting", device=member.device)
+        # A group of its own: a Ctrl-C in the terminal must reach the workers once, through this process.
+        return subprocess.Popen(command, env=device_environment(member.device), start_new_session=True)
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self._stop.set()
+
+
+def device_names(devices: tuple[str, ...]) -> list[str]:
+    """The devices that `INPAINTD_DEVICES` means: `auto` is every GPU of the machine, or the CPU where there is none.
+
+    The driver's own tool is asked, so that this process need not load torch and hold a CUDA context.
+    """
+    if devices != ("auto",):
+        return list(devices)
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return ["cpu"]
+    listed = subprocess.run([tool, "--list-gpus"], capture_output=True, text=True, check=False, timeout=30)
+    gpus = [line for line in listed.stdout.splitlines() if line.startswith("GPU ")]
+    return [str(index) for index in range(len(gpus))] or ["cpu"]
+
+
+def main() -> int:
+    """The program."""
+    configure_logging(json=StorageSettings.from_env().log_json)
+    return Fleet(WorkerSettings.from_env()).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

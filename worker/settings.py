@@ -1,0 +1,43 @@
+"""Settings of a worker process and of the fleet that starts them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from storage.settings import read_settings, setting
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """What one machine runs."""
+
+    devices: tuple[str, ...] = setting(
+        "INPAINTD_DEVICES", "devices to run on, one process each: `auto`, or `0,1` (GPUs), or `cpu,cpu`", ("auto",)
+    )
+    device: str = setting("INPAINTD_DEVICE", "the one device of a worker process; the fleet sets it", "auto")
+    slots: int = setting("INPAINTD_SLOTS", "jobs that one worker process holds at once", 8)
+    row_budget: int = setting("INPAINTD_ROW_BUDGET", "rows of one UNet call at most; guidance takes 2 an image", 16)
+    grace_seconds: float = setting(
+        "INPAINTD_GRACE_SECONDS", "seconds that running jobs get to finish after SIGTERM; the rest is given back", 30.0
+    )
+    safety_checker: str | None = setting(
+        "INPAINTD_SAFETY_CHECKER", "folder of a safety checker for single-file checkpoints, which carry none", None
+    )
+    model_config: str | None = setting(
+        "INPAINTD_MODEL_CONFIG", "folder with the diffusers configuration of a single-file checkpoint", None
+    )
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> Self:
+        """Settings from the environment; raises SettingsError."""
+        return read_settings(cls, env)
+
+
+def device_environment(device: str) -> dict[str, str]:
+    """The environment of a process for one device: it sees its own GPU only, so that it cannot touch another's."""
+    if device == "cpu":
+        return {**os.environ, "INPAINTD_DEVICE": "cpu", "CUDA_VISIBLE_DEVICES": ""}
+    return {**os.environ, "INPAINTD_DEVICE": "cuda", "CUDA_VISIBLE_DEVICES": device}
