@@ -81,9 +81,7 @@ def _root(key: EllipticCurvePrivateKey) -> x509.Certificate:
     )
 
 
-def _leaf(
-    key: EllipticCurvePrivateKey, root: x509.Certificate, root_key: EllipticCurvePrivateKey
-) -> x509.Certificate:
+def _leaf(key: EllipticCurvePrivateKey, root: x509.Certificate, root_key: EllipticCurvePrivateKey) -> x509.Certificate:
     # C2PA asks of a signing certificate: not a CA, digitalSignature only, and an extended usage it knows.
     identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(root_key.public_key())
     return (

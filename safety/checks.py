@@ -25,17 +25,13 @@ def check_input(image: Image, mask: Image, policy: Policy, classifiers: Sequence
 
     `mask` is as large as `image`; what is not black in it will be repainted, and that share is kept as a signal.
     """
-    findings, signals = judge_images(
-        {"input": image}, policy.input_classifiers, policy, classifiers, Stage.REQUEST
-    )
+    findings, signals = judge_images({"input": image}, policy.input_classifiers, policy, classifiers, Stage.REQUEST)
     share = float(np.count_nonzero(np.asarray(mask.convert("L")))) / (mask.width * mask.height)
     area = Signal("mask.area", share, None, _OWN_BACKEND, _OWN_VERSION)
     return Verdict.of(policy.label, findings, (area, *signals))
 
 
-def check_result(
-    composite: Image, region: Box, policy: Policy, classifiers: Sequence[ImageClassifier]
-) -> Verdict:
+def check_result(composite: Image, region: Box, policy: Policy, classifiers: Sequence[ImageClassifier]) -> Verdict:
     """Judge what was made: the whole composite, and the edited region (left, top, right, bottom) by itself.
 
     A small edit is lost in a large picture and a crop lacks its surroundings, so both are judged, and the
@@ -46,9 +42,7 @@ def check_result(
     if not (0 <= left < right <= composite.width and 0 <= top < bottom <= composite.height):
         raise ValueError(f"The edited region {region} must lie inside the {composite.size} composite.")
     images = {"composite": composite, "region": composite.crop(region)}
-    findings, signals = judge_images(
-        images, policy.result_classifiers, policy, classifiers, Stage.RESULT
-    )
+    findings, signals = judge_images(images, policy.result_classifiers, policy, classifiers, Stage.RESULT)
     return Verdict.of(policy.label, (*findings, *_notices(policy)), signals)
 
 

@@ -98,9 +98,7 @@ def read(data: bytes, content_type: str, authority: Authority | None) -> Credent
     _check_type(content_type)
     trust = {"trust": {"user_anchors": authority.root_pem}} if authority else {}
     try:
-        reader = c2pa.Reader.try_create(
-            content_type, io.BytesIO(data), None, c2pa.Context.from_dict(_OFFLINE | trust)
-        )
+        reader = c2pa.Reader.try_create(content_type, io.BytesIO(data), None, c2pa.Context.from_dict(_OFFLINE | trust))
         return None if reader is None else _credentials(json.loads(reader.json()))
     except c2pa.C2paError as error:
         raise CredentialsError(f"The file's content credentials cannot be read: {error}") from error
@@ -154,7 +152,8 @@ def _edited(claim: Claim) -> dict[str, Any]:
 
 def _credentials(store: Mapping[str, Any]) -> Credentials:
     manifest = store["manifests"][store["active_manifest"]]
-    generator = next((g for g in manifest.get("claim_generator_info", ()) if g.get("name") == "inpaintd"), {})
+    generators = manifest.get("claim_generator_info", ())
+    versions = (g.get("version") for g in generators if g.get("name") == "inpaintd")
     edited = _action(manifest, "c2pa.edited")
     return Credentials(
         state=store["validation_state"],
@@ -162,7 +161,7 @@ def _credentials(store: Mapping[str, Any]) -> Credentials:
         issuer=manifest.get("signature_info", {}).get("issuer"),
         title=manifest.get("title"),
         model=edited.get("softwareAgent", {}).get("name"),
-        software_version=generator.get("version"),
+        software_version=next(versions, None),
         mask_box=_mask_box(edited),
         watermark_id=_watermark_id(manifest),
         has_parent=any(i.get("relationship") == "parentOf" for i in manifest.get("ingredients", ())),

@@ -1,10 +1,10 @@
 """The errors of this package, one tree.
 
-    SafetyError
-    ├── PolicyError        the policy file cannot be read, or says something that cannot be carried out
-    ├── SettingsError      a setting of this package is missing or has no meaning
-    ├── MarkError          a watermark could not be put into a picture so that it reads back
-    └── CredentialsError   content credentials could not be made, signed or read
+SafetyError
+├── PolicyError        the policy file cannot be read, or says something that cannot be carried out
+├── SettingsError      a setting of this package is missing or has no meaning
+├── MarkError          a watermark could not be put into a picture so that it reads back
+└── CredentialsError   content credentials could not be made, signed or read
 """
 
 

@@ -6,14 +6,15 @@ An entry is one or more words. `word*` stands for every word that begins so; `<1
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 
 from safety.text_normal import Token, fold, readings
 
 _NUMBERS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-    "seventeen eighteen nineteen twenty"
-).split()
+    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
+    *("thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"),
+)
 _SHORTEST_STEM = 3
 
 
@@ -53,7 +54,7 @@ class Lexicons:
         return hits
 
     def _hits_from(self, lattice: Sequence[Sequence[Token]], place: int, token: Token) -> Iterator[Hit]:
-        for key in _keys(token):
+        for key in _keys(token.readings):
             for entry in self._starts.get(key, ()):
                 for last, end in _follow(lattice, place + token.width, token.end, entry.rest):
                     yield Hit(entry.lexicon, place, last, token.start, end)
@@ -66,15 +67,15 @@ def _follow(
         yield place - 1, end
     elif place < len(lattice):
         for token in lattice[place]:
-            if rest[0] in _keys(token):
+            if rest[0] in _keys(token.readings):
                 yield from _follow(lattice, place + token.width, token.end, rest[1:])
 
 
-def _keys(token: Token) -> Iterator[str]:
-    for reading in token.readings:
-        yield reading
-        for length in range(_SHORTEST_STEM, len(reading) + 1):
-            yield reading[:length] + "*"
+@lru_cache(maxsize=8192)
+def _keys(readings: tuple[str, ...]) -> frozenset[str]:
+    """Every way an entry may name a word: each reading whole, and each beginning of it with a star."""
+    stems = (f"{r[:length]}*" for r in readings for length in range(_SHORTEST_STEM, len(r) + 1))
+    return frozenset(readings).union(stems)
 
 
 def _expand(entry: str) -> Iterator[tuple[str, ...]]:

@@ -33,7 +33,8 @@ def _dct_matrix() -> Floats:
     k, n = np.arange(BLOCK)[:, None], np.arange(BLOCK)[None]
     matrix = np.cos((2 * n + 1) * k * np.pi / (2 * BLOCK)) * np.sqrt(2 / BLOCK)
     matrix[0] /= np.sqrt(2)
-    return matrix.astype(np.float32)
+    rounded: Floats = matrix.astype(np.float32)
+    return rounded
 
 
 _DCT = _dct_matrix()
@@ -70,7 +71,7 @@ def change(grey: Floats, writing: Writing, corner: tuple[int, int]) -> Floats:
     which, dither = _layout(writing.seed, coefficients.shape[:2], (corner[0] // BLOCK, corner[1] // BLOCK))
     offset = (dither + writing.bits[which] / 2) * writing.step
     nearest = np.rint((coefficients - offset) / writing.step) * writing.step + offset
-    blocks = ((nearest - coefficients) @ _BASIS.T).astype(np.float32)
+    blocks: Floats = ((nearest - coefficients) @ _BASIS.T).astype(np.float32)
     height, width = coefficients.shape[:2]
     return blocks.reshape(height, width, BLOCK, BLOCK).swapaxes(1, 2).reshape(grey.shape)
 
@@ -91,7 +92,8 @@ def votes(coefficients: Floats, step: float, seed: bytes) -> Iterator[Floats]:
 
 
 def _summed(which: NDArray[np.intp], values: Floats) -> Floats:
-    return np.bincount(which.ravel(), values.ravel(), minlength=_BITS).astype(np.float32)
+    sums: Floats = np.bincount(which.ravel(), values.ravel(), minlength=_BITS).astype(np.float32)
+    return sums
 
 
 def _layout(seed: bytes, shape: tuple[int, int], start: tuple[int, int]) -> tuple[NDArray[np.intp], Floats]:

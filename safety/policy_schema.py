@@ -9,7 +9,8 @@ from safety.verdict import Action
 Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 RuleId = Annotated[str, StringConstraints(pattern=r"^[a-z_]+(\.[a-z_]+)+$")]
 Severity = Literal[0, 2, 4, 6]
-Entry = Annotated[str, StringConstraints(pattern=r"^(?:[^\s<*]+\*?|<\d{1,3}\w*\*?)(?: (?:[^\s<*]+\*?|<\d{1,3}\w*\*?))*$")]
+_WORD = r"(?:[^\s<*]+\*?|<\d{1,3}\w*\*?)"
+Entry = Annotated[str, StringConstraints(pattern=rf"^{_WORD}(?: {_WORD})*$")]
 
 
 class _Strict(BaseModel):
@@ -32,10 +33,12 @@ class Example(_Strict):
 
 
 class PromptRule(_Strict):
-    """Applies where each list of `all` (in the prompt) and of `negative_all` (in the negative prompt) has a hit
-    within `within` words of one another, none of `not_between` among them, and no list of `unless` has a hit
-    anywhere in the prompt. A hit after a negation ("no blood") does not count unless `negations` is "ignored".
-    `action` and `severity` default to those of the category.
+    """Words that mean something together.
+
+    Applies where each list of `all` (in the prompt) and of `negative_all` (in the negative prompt) has a hit within
+    `within` words of one another, none of `not_between` among them, and no list of `unless` has a hit anywhere in the
+    prompt. `ordered` asks for the words in the order of the lists. A hit after a negation ("no blood") does not count
+    unless `negations` is "ignored". `action` and `severity` default to those of the category.
     """
 
     id: RuleId
@@ -47,6 +50,7 @@ class PromptRule(_Strict):
     not_between: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
     within: int = Field(default=8, ge=1, le=100)
+    ordered: bool = False
     negations: Literal["respected", "ignored"] = "respected"
     positive: tuple[str | Example, ...] = Field(min_length=1)
     negative: tuple[str | Example, ...] = Field(min_length=1)

@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 
 from safety.lexicon import Hit, Lexicons
 from safety.policy_schema import Category, PromptRule
@@ -30,14 +31,15 @@ class PromptRules:
 
         The negative prompt is judged apart: words in it count only for rules that ask for them there.
         """
-        hits = _guilty(self._lexicons.search(words(prompt)))
-        negative_hits = _guilty(self._lexicons.search(words(negative_prompt)))
-        judged = ((rule, _apply(rule, hits, negative_hits)) for rule in self._rules)
-        return tuple(self._finding(rule, found) for rule, found in judged if found)
+        text, negative = self._hits(prompt), self._hits(negative_prompt)
+        judged = ((rule, _apply(rule, text, negative)) for rule in self._rules)
+        return tuple(self._finding(rule, found) for rule, found in judged if found is not None)
 
-    def _finding(self, rule: PromptRule, found: Sequence[Sequence[Hit]]) -> Finding:
+    def _hits(self, text: str) -> "_Hits":
+        return _Hits(_guilty(self._lexicons.search(words(text))))
+
+    def _finding(self, rule: PromptRule, in_prompt: Sequence[Hit]) -> Finding:
         category = self._categories[rule.category]
-        in_prompt = found[0]
         return Finding(
             rule=rule.id,
             category=rule.category,
@@ -49,44 +51,58 @@ class PromptRules:
         )
 
 
-def _apply(
-    rule: PromptRule, hits: Sequence[Hit], negative_hits: Sequence[Hit]
-) -> tuple[Sequence[Hit], Sequence[Hit]] | None:
-    """The hits in prompt and negative prompt that make `rule` apply, or None."""
-    if any(hit.lexicon in rule.unless for hit in hits):
-        return None
-    counted = hits if rule.negations == "ignored" else _affirmed(hits)
-    in_prompt = _together(rule.all, counted, rule)
-    in_negative = _together(rule.negative_all, negative_hits, rule)
-    return None if in_prompt is None or in_negative is None else (in_prompt, in_negative)
+class _Hits:
+    """The hits of one text by word list, in the order of the text."""
 
+    def __init__(self, hits: Sequence[Hit]) -> None:
+        negated = {h.last + 1 for h in hits if h.lexicon == _NEGATIONS}
+        self._all: dict[str, list[Hit]] = {}
+        self._affirmed: dict[str, list[Hit]] = {}
+        for hit in sorted(hits, key=_place):
+            self._all.setdefault(hit.lexicon, []).append(hit)
+            if hit.first not in negated:
+                self._affirmed.setdefault(hit.lexicon, []).append(hit)
 
-def _affirmed(hits: Sequence[Hit]) -> list[Hit]:
-    negated = {h.last + 1 for h in hits if h.lexicon == _NEGATIONS}
-    return [h for h in hits if h.first not in negated]
+    def of(self, lexicons: Sequence[str], *, affirmed: bool = False) -> list[Hit]:
+        """Hits of any of `lexicons`; only those that no negation precedes when `affirmed`."""
+        by_lexicon = self._affirmed if affirmed else self._all
+        found = [by_lexicon[name] for name in lexicons if name in by_lexicon]
+        return found[0] if len(found) == 1 else sorted(chain.from_iterable(found), key=_place)
 
 
 def _guilty(hits: Sequence[Hit]) -> list[Hit]:
-    """The hits that are not part of an innocent phrase ("nude lipstick"), in the order of the text."""
+    """The hits that are not part of an innocent phrase ("nude lipstick")."""
     innocent = {w for h in hits if h.lexicon == _INNOCENT for w in range(h.first, h.last + 1)}
-    return sorted((h for h in hits if h.first not in innocent), key=_place)
+    return [h for h in hits if h.first not in innocent]
 
 
 def _place(hit: Hit) -> tuple[int, int]:
     return hit.first, hit.last
 
 
-def _together(groups: Sequence[Sequence[str]], hits: Sequence[Hit], rule: PromptRule) -> Sequence[Hit] | None:
-    """The closest choice of one hit for each group that keeps the rule's distances, or None.
+def _apply(rule: PromptRule, text: _Hits, negative: _Hits) -> Sequence[Hit] | None:
+    """The hits in the prompt that make `rule` apply (none, where it asks only for the negative prompt), or None."""
+    affirmed = rule.negations == "respected"
+    in_prompt = _together(rule, [text.of(group, affirmed=affirmed) for group in rule.all], text)
+    if in_prompt is None or text.of(rule.unless):
+        return None
+    in_negative = _together(rule, [negative.of(group) for group in rule.negative_all], negative)
+    return None if in_negative is None else in_prompt
 
-    One word may serve several groups: "nudify" is both the deed and the state. Nearly linear in the hits, for a
-    prompt may repeat its words on purpose.
+
+def _together(rule: PromptRule, candidates: Sequence[Sequence[Hit]], text: _Hits) -> Sequence[Hit] | None:
+    """The closest choice of one hit out of each of `candidates` that keeps the rule's distances, or None.
+
+    One word may serve several lists: "nudify" is both the deed and the state. Linear in the hits, for a prompt may
+    repeat its words on purpose.
     """
-    if not groups:
+    if not candidates:
         return ()
-    candidates = [[h for h in hits if h.lexicon in group] for group in groups]
-    barriers = [h.first for h in hits if h.lexicon in rule.not_between]
-    choices = (choice for choice in _choices(candidates) if _extent(choice) <= rule.within)
+    if not all(candidates):
+        return None
+    barriers = [h.first for h in text.of(rule.not_between)]
+    found = _in_order(candidates) if rule.ordered else _choices(candidates)
+    choices = (choice for choice in found if _extent(choice) <= rule.within)
     return min((c for c in choices if not _divided(c, barriers)), key=_extent, default=None)
 
 
@@ -96,18 +112,29 @@ def _divided(choice: Sequence[Hit], barriers: Sequence[int]) -> bool:
     return after < len(barriers) and barriers[after] < max(h.first for h in choice)
 
 
-def _choices(candidates: list[list[Hit]]) -> Iterator[list[Hit]]:
-    """For each hit as the leftmost: the nearest hits of all groups from there on. Candidates come in text order."""
-    if not all(candidates):
-        return
+def _choices(candidates: Sequence[Sequence[Hit]]) -> Iterator[list[Hit]]:
+    """For each hit as the leftmost: the nearest hits of all lists from there on."""
     following = [0] * len(candidates)
     for left in sorted({hit.first for found in candidates for hit in found}):
-        for group, found in enumerate(candidates):
-            while following[group] < len(found) and found[following[group]].first < left:
-                following[group] += 1
-            if following[group] == len(found):
+        for index, found in enumerate(candidates):
+            while following[index] < len(found) and found[following[index]].first < left:
+                following[index] += 1
+            if following[index] == len(found):
                 return
         yield [found[at] for found, at in zip(candidates, following, strict=True)]
+
+
+def _in_order(candidates: Sequence[Sequence[Hit]]) -> Iterator[list[Hit]]:
+    """For each hit of the first list: the nearest hit of the second after it, and so on."""
+    starts = [[hit.first for hit in found] for found in candidates]
+    for hit in candidates[0]:
+        choice = [hit]
+        for found, begins in zip(candidates[1:], starts[1:], strict=True):
+            at = bisect_right(begins, choice[-1].last)
+            if at == len(found):
+                return
+            choice.append(found[at])
+        yield choice
 
 
 def _extent(choice: Sequence[Hit]) -> int:

@@ -44,7 +44,7 @@ def _judge(
         return (_unchecked(MISSING, policy, stage),), (signal,)
     try:
         scores = _scores_in_time(classifier, list(images.values()), required.timeout_seconds)
-    except Exception as error:  # whatever a model raises, the picture is unchecked
+    except Exception as error:  # noqa: BLE001 - whatever a model raises, the picture is unchecked
         reason = f"{type(error).__name__}: {error}"
         signal = Signal(classifier.name, None, None, classifier.name, classifier.version, reason)
         return (_unchecked(FAILED, policy, stage),), (signal,)
@@ -57,25 +57,24 @@ def _scores_in_time(classifier: ImageClassifier, images: list[Image], timeout_se
 
     A thread that hangs cannot be ended from outside; as a daemon it at least does not keep the process alive.
     """
-    answer: queue.SimpleQueue[Scores | BaseException] = queue.SimpleQueue()
+    answer: queue.SimpleQueue[Scores | Exception] = queue.SimpleQueue()
     threading.Thread(target=_answer, args=(answer, classifier, images), daemon=True).start()
     try:
         result = answer.get(timeout=timeout_seconds)
     except queue.Empty:
         raise TimeoutError(f"no scores within {timeout_seconds:g} s") from None
-    if isinstance(result, BaseException):
+    if isinstance(result, Exception):
         raise result
     if len(result) != len(images) or not all(result):
         raise ValueError(f"scores for {sum(map(bool, result))} of {len(images)} images")
     return result
 
 
-def _answer(
-    answer: queue.SimpleQueue[Scores | BaseException], classifier: ImageClassifier, images: list[Image]
-) -> None:
+def _answer(answer: queue.SimpleQueue[Scores | Exception], classifier: ImageClassifier, images: list[Image]) -> None:
     try:
-        answer.put(classifier.scores(images))
-    except BaseException as error:
+        scored = classifier.scores(images)
+        answer.put([{concept: float(score) for concept, score in scores.items()} for scores in scored])
+    except Exception as error:  # noqa: BLE001 - raised again by the one who waits
         answer.put(error)
 
 
@@ -85,7 +84,7 @@ def _signals(
     return tuple(
         Signal(
             name=f"{classifier.name}.{concept}@{view}",
-            value=float(score) if math.isfinite(score) else None,
+            value=score if math.isfinite(score) else None,
             threshold=rule.threshold if (rule := _rule_for(concept, required)) else None,
             backend=classifier.name,
             version=classifier.version,
@@ -103,14 +102,12 @@ def _findings(
     policy: Policy,
     stage: Stage,
 ) -> list[Finding]:
-    """One finding per rule that any view sets off, strictest meaning first is the policy's order of rules."""
+    """One finding per rule that any view sets off, in the policy's order, and one when a score is no number."""
     highest: dict[str, float] = {}
     for of_view in scores:
         for concept, score in of_view.items():
             highest[concept] = max(highest.get(concept, -math.inf), score if math.isfinite(score) else -math.inf)
-    over = {
-        rule.id for c, s in highest.items() if (rule := _rule_for(c, required)) is not None and s > rule.threshold
-    }
+    over = {rule.id for c, s in highest.items() if (rule := _rule_for(c, required)) is not None and s > rule.threshold}
     found = [_finding(rule, policy, stage) for rule in required.rules if rule.id in over]
     return found + [_unchecked(FAILED, policy, stage)] * any(s.error for s in signals)
 

@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import groupby, pairwise
 
 _DROPPED = frozenset({"Cf", "Mn", "Me"})
 
@@ -32,16 +33,22 @@ _LOOK_ALIKES = str.maketrans(
 _LEET = {"0": "o", "3": "e", "4": "a", "5": "s", "7": "t", "8": "b", "9": "g", "@": "a", "$": "s", "!": "i"}
 _WORD = re.compile(r"[^\W_]+(?:[@$!'’]+(?=[^\W_])[^\W_]*)*|[@$!]+[^\W_][^\W_@$!]*")
 _POSSESSIVE = re.compile(r"['’]s$")
+_LEADING_NUMBER = re.compile(r"\d{1,2}(?=[^\W\d])")
 _NOT_WORD = re.compile(r"[\W_]")
 _DISGUISED = re.compile(r"[\d@$!]")
+_SEPARATORS = ",;:?()[]\"'"
 _STRETCHED = re.compile(r"(.)\1{2,}|([aiu])\2")
+
+
+_Part = tuple[str, int, int]
+"""A word and where it starts and ends."""
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
     """One word as written at `text[start:end]` of the original, with every reading it may have.
 
-    `width` is how many words of the text it covers: 1, or more for letters that were spread apart.
+    `width` is how many words of the text it covers: 1, or more for parts that may be one word.
     """
 
     start: int
@@ -69,19 +76,66 @@ def _fold_character(character: str) -> str:
 
 
 def words(text: str) -> list[list[Token]]:
-    """For each word of `text`, the tokens that begin there: itself first, then rejoined spread letters."""
+    """For each word of `text`, the tokens that begin there: itself, then words that were taken apart.
+
+    Letters spread out (`n u d e`, `n.u.d.e`) are one word; parts joined by a sign (`nu-de`) may be one or several.
+    """
     folded, places = fold(text)
-    found = list(_WORD.finditer(folded))
-    ends = [_end(places, match.end()) for match in found]
-    lattice = [[Token(places[m.start()], ends[i], readings(m.group()))] for i, m in enumerate(found)]
-    for first, last, joined in _spread(folded, found):
-        start, end = places[found[first].start()], ends[last]
-        lattice[first].append(Token(start, end, readings(joined), last - first + 1))
+    found = [(m.group(), m.start(), m.end()) for m in _WORD.finditer(folded)]
+    lattice: list[list[Token]] = []
+    for run, glue in _runs(folded, found):
+        parts = [(word, places[start], places[end - 1] + 1) for word, start, end in run]
+        letters = all(len(word) == 1 for word, _, _ in parts)
+        lattice += [_spread(parts)] if letters and len(parts) > (2 if glue == " " else 1) else _joined(parts)
     return lattice
 
 
-def _end(places: list[int], folded_end: int) -> int:
-    return places[folded_end - 1] + 1
+def _spread(parts: list[_Part]) -> list[Token]:
+    # An article before letters spread apart looks like one of them: "a n u d e".
+    starts = (0, 1) if parts[0][0] in ("a", "i") else (0,)
+    return [_token(parts[start:]) for start in starts]
+
+
+def _joined(parts: list[_Part]) -> list[list[Token]]:
+    tokens = [[_token([part])] for part in parts]
+    if len(parts) > 1:
+        tokens[0].append(_token(parts, len(parts)))
+    return tokens
+
+
+def _token(parts: list[_Part], width: int = 1) -> Token:
+    return Token(parts[0][1], parts[-1][2], readings("".join(part[0] for part in parts)), width)
+
+
+def _runs(folded: str, found: list[_Part]) -> Iterator[tuple[list[_Part], str]]:
+    """Words in order, in runs with what holds each together: one sign, or single spaces between single letters."""
+    gaps = _patterns([_glue(folded[left[2] : right[1]], left[0] + right[0]) for left, right in pairwise(found)])
+    run, held = found[:1], ""
+    for glue, part in zip(gaps, found[1:], strict=True):
+        if glue and glue == (held or glue):
+            run.append(part)
+            held = glue
+        else:
+            yield run, held
+            run, held = [part], ""
+    if run:
+        yield run, held
+
+
+def _patterns(gaps: list[str]) -> list[str]:
+    """Without spaces that only part words spelled with another sign: "a g.i.r.l i.n" is "a", "girl", "in"."""
+    kept: list[str] = []
+    for glue, same in groupby(gaps):
+        count = len(list(same))
+        flanks = bool(kept and kept[-1]) + bool(gaps[len(kept) + count : len(kept) + count + 1] not in ([], [""]))
+        kept += [""] * count if glue == " " and count + 1 - flanks < 2 else [glue] * count
+    return kept
+
+
+def _glue(gap: str, neighbors: str) -> str:
+    if gap == " ":
+        return gap if len(neighbors) == 2 else ""
+    return gap if len(gap) == 1 and not gap.isspace() and gap not in _SEPARATORS else ""
 
 
 @lru_cache(maxsize=8192)
@@ -91,6 +145,8 @@ def readings(word: str) -> tuple[str, ...]:
     found = [_NOT_WORD.sub("", bare)]
     if _DISGUISED.search(bare) and any(c.isalpha() for c in bare):
         found += [_NOT_WORD.sub("", _deleet(bare, one)) for one in "il"]
+        if number := _LEADING_NUMBER.match(bare):
+            found.append(number.group() + _NOT_WORD.sub("", _deleet(bare[number.end() :], "i")))
     # A doubled letter is ordinary spelling (rapping, barre), so only what no English word doubles is shortened.
     found += [_STRETCHED.sub(_shorten(keep), reading) for reading in found for keep in (1, 2)]
     return tuple(dict.fromkeys(found))
@@ -102,30 +158,3 @@ def _deleet(word: str, one: str) -> str:
 
 def _shorten(keep: int) -> Callable[[re.Match[str]], str]:
     return lambda run: run.group()[0] * keep
-
-
-def _spread(folded: str, found: list[re.Match[str]]) -> Iterator[tuple[int, int, str]]:
-    """Runs of words that may be one word taken apart: `n u d e`, `n.u.d.e`, `nu-de`."""
-    first = 0
-    while first < len(found):
-        last = _run_end(folded, found, first)
-        if last > first:
-            # An article before letters spread apart looks like one of them: "a n u d e".
-            starts = (first, first + 1) if found[first].group() in {"a", "i"} and last > first + 1 else (first,)
-            for start in starts:
-                yield start, last, "".join(m.group() for m in found[start : last + 1])
-        first = max(last, first + 1)
-
-
-def _run_end(folded: str, found: list[re.Match[str]], first: int) -> int:
-    last = first
-    while last + 1 < len(found) and _belongs(folded, found[last], found[last + 1]):
-        last += 1
-    return last
-
-
-def _belongs(folded: str, left: re.Match[str], right: re.Match[str]) -> bool:
-    gap = folded[left.end() : right.start()]
-    if gap == " ":
-        return len(left.group()) == len(right.group()) == 1
-    return len(gap) == 1 and not gap.isspace() and gap not in ",;:?()[]\"'"

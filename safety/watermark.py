@@ -135,9 +135,7 @@ def _attempts(image: Image.Image, box: Box, bits: NDArray[np.bool_], key: MarkKe
         yield _attempt(image, pixels, box, mark_grid.Writing(bits, step, key.layout_seed), inset)
 
 
-def _attempt(
-    image: Image.Image, pixels: Floats, box: Box, writing: mark_grid.Writing, inset: int
-) -> Image.Image:
+def _attempt(image: Image.Image, pixels: Floats, box: Box, writing: mark_grid.Writing, inset: int) -> Image.Image:
     left, top, right, bottom = mark_grid.aligned(box)
     inside = np.s_[top:bottom, left:right]
     host = np.clip(pixels[inside], inset, 255 - inset)

@@ -10,11 +10,11 @@ Place = tuple[int | str, ...]
 def parse(data: bytes) -> yaml.Node:
     """The node tree of the one document in `data`.
 
-    Raises yaml.MarkedYAMLError, with the line, on bad syntax, on an empty file, and on a key that occurs twice.
+    Raises yaml.MarkedYAMLError, with the line where there is one, on bad syntax, an empty file, and a repeated key.
     """
     root = yaml.compose(data, Loader=yaml.SafeLoader)
     if root is None:
-        raise yaml.MarkedYAMLError(problem="the file is empty", problem_mark=yaml.Mark("", 0, 0, 0, None, None))
+        raise yaml.MarkedYAMLError(problem="the file is empty")
     _refuse_repeated_keys(root)
     return root
 
