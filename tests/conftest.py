@@ -1,0 +1,95 @@
+"""Fixtures that several folders of tests share: databases and object stores, each on a real server."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from storage.database import Database, migrate
+from storage.object_store import ObjectStore, open_object_store
+from storage.settings import StorageSettings
+from tests import servers
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a PostgreSQL that this session started."""
+    with servers.postgres(tmp_path_factory.mktemp("postgres")) as uri:
+        yield uri
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a Redis that this session started."""
+    folder, port = tmp_path_factory.mktemp("redis"), servers.free_port()
+    command, is_up = servers.redis_server(folder, port)
+    with servers.running(command, is_up, folder / "log"):
+        yield f"redis://127.0.0.1:{port}/0"
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.S3Server]:
+    """An S3 server that this session started."""
+    folder = tmp_path_factory.mktemp("s3")
+    with servers.s3(folder / "data", folder / "log") as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """A migrated PostgreSQL database of this test's own."""
+    with servers.fresh_database(postgres_server, f"test_{next(_numbers)}") as url:
+        migrate(url)
+        yield url
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """A migrated SQLite database of this test's own."""
+    url = f"sqlite:///{tmp_path / 'inpaintd.db'}"
+    migrate(url)
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """Both kinds of database in turn, for tests that hold for either."""
+    name = "sqlite_url" if request.param == "sqlite" else "postgres_url"
+    url: str = request.getfixturevalue(name)
+    return url
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """An open database of either kind."""
+    opened = Database(database_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def s3_settings(s3_server: servers.S3Server) -> StorageSettings:
+    """Storage settings that lead to a prefix of this test's own on the S3 server."""
+    return StorageSettings(
+        database_url="sqlite://",
+        redis_url="redis://127.0.0.1:1/0",
+        objects=f"s3://{s3_server.bucket}/test-{next(_numbers)}",
+        s3_endpoint=s3_server.endpoint,
+        s3_access_key=s3_server.access_key,
+        s3_secret_key=s3_server.secret_key,
+    )
+
+
+@pytest.fixture(params=["folder", "s3"])
+def objects(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
+    """Both kinds of object store in turn."""
+    if request.param == "folder":
+        address = f"file://{tmp_path / 'objects'}"
+        return open_object_store(StorageSettings("sqlite://", "redis://127.0.0.1:1/0", address))
+    settings: StorageSettings = request.getfixturevalue("s3_settings")
+    return open_object_store(settings)

@@ -1,0 +1,58 @@
+"""Jobs for tests of the queue, where pictures do not matter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from storage.database import Database
+from storage.job import Job, JobResult, NewJob, ResultImage
+from storage.job_store import JobStore
+from storage.key_store import KeyStore
+from storage.lease_store import LeaseStore
+from storage.params import InpaintParams
+
+VERDICT: dict[str, Any] = {"action": "allow", "policy": "test@1", "findings": [], "signals": []}
+MODEL: dict[str, Any] = {"alias": "default", "name": "test", "sha256": None}
+
+
+def new_job(tenant_id: str, **changes: Any) -> NewJob:
+    """A request that was accepted."""
+    params = InpaintParams(prompt="a red circle").resolved(native_size=128, seed=7)
+    values: dict[str, Any] = {
+        "tenant_id": tenant_id,
+        "params": params,
+        "image_key": "inputs/t/image",
+        "mask_key": "inputs/t/mask",
+        "model": MODEL,
+        "cost": float(params.unet_rows),
+        "safety": VERDICT,
+    }
+    return NewJob(**{**values, **changes})
+
+
+def result(job: Job) -> JobResult:
+    """What a worker might have made of `job`."""
+    image = ResultImage(0, f"results/{job.id}/{job.attempt}-0-x", "0" * 64, 8, 8, "image/png", 7, "abc")
+    return JobResult((image,), {"actual_steps": 30}, VERDICT, {**MODEL, "sha256": "f" * 64})
+
+
+class Desk:
+    """A tenant with the stores that its jobs go through."""
+
+    def __init__(self, database: Database, tenant: str = "acme") -> None:
+        self.jobs = JobStore(database)
+        self.leases = LeaseStore(database)
+        self.tenant_id = KeyStore(database).create_tenant(tenant)
+
+    def submit(self, **changes: Any) -> Job:
+        """Stores one job."""
+        return self.jobs.submit(new_job(self.tenant_id, **changes))
+
+    def claim(self, owner: str = "w1", **options: Any) -> list[Job]:
+        """Claims jobs of the default model."""
+        return self.leases.claim(owner, models=["default"], **options)
+
+    def claim_one(self, owner: str = "w1", **options: Any) -> Job:
+        """Claims the next job, which must be there."""
+        (job,) = self.claim(owner, **options)
+        return job

