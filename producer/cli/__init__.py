@@ -1,0 +1,5 @@
+"""The `inpaintd` command."""
+
+from producer.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,5 @@
+"""`python -m producer.cli` is `inpaintd`."""
+
+from producer.cli.main import main
+
+main(prog_name="inpaintd")

@@ -1,0 +1,77 @@
+"""`inpaintd keys`, `migrate` and `doctor`: bringing a deployment up and looking after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+
+import click
+
+from producer.cli.output import as_json
+from producer.cli.plain_errors import Unreachable, Unwell
+from producer.doctor import Finding, Outcome, check_database, check_schema, examine
+from storage.database import Database
+from storage.database import migrate as migrate_schema
+from storage.key_store import SCOPES, KeyStore
+from storage.settings import StorageSettings
+
+MARKS = {Outcome.OK: "ok  ", Outcome.WARN: "warn", Outcome.FAIL: "FAIL"}
+
+
+@click.group()
+def keys() -> None:
+    """API keys."""
+
+
+@keys.command()
+@click.option("--tenant", required=True, help="Whose key it is; the tenant is made if there is none of that name.")
+@click.option(
+    "--scope", "scopes", type=click.Choice(SCOPES), multiple=True, required=True, help="What it allows; repeat it."
+)
+@click.option("--json", "json_output", is_flag=True, help="Print JSON.")
+def create(tenant: str, scopes: tuple[str, ...], json_output: bool) -> None:
+    """Make an API key and print it; it cannot be shown again."""
+    with _database(check_database, check_schema) as database:
+        store = KeyStore(database)
+        tenant_id = store.create_tenant(tenant)
+        key = store.create_key(tenant_id, scopes)
+    if json_output:
+        as_json({"tenant": tenant, "tenant_id": tenant_id, "scopes": scopes, "key": key})
+    else:
+        click.echo(key)
+
+
+@click.command()
+def migrate() -> None:
+    """Bring the database's schema up to date. Safe to repeat."""
+    with _database(check_database):
+        migrate_schema(StorageSettings.from_env().database_url)
+    click.echo("The schema is up to date.")
+
+
+@click.command()
+@click.option("--json", "json_output", is_flag=True, help="Print JSON.")
+def doctor(json_output: bool) -> None:
+    """Examine this machine's settings and every service they name."""
+    findings = examine()
+    if json_output:
+        as_json([asdict(finding) for finding in findings])
+    else:
+        for finding in findings:
+            click.echo(f"{MARKS[finding.outcome]}  {finding.what}: {finding.detail}")
+    if any(finding.outcome is Outcome.FAIL for finding in findings):
+        click.get_current_context().exit(Unwell.exit_code)
+
+
+@contextmanager
+def _database(*checks: Callable[[Database], Finding]) -> Iterator[Database]:
+    database = Database(StorageSettings.from_env().database_url)
+    try:
+        for check in checks:
+            finding = check(database)
+            if finding.outcome is Outcome.FAIL:
+                raise Unreachable(f"The {finding.what} cannot be used: {finding.detail}")
+        yield database
+    finally:
+        database.close()

@@ -1,0 +1,48 @@
+"""The commands by name. Each is imported when it is used, so that `inpaintd get` does not load a web server."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+from producer.cli.plain_errors import plain_errors
+
+COMMANDS = {
+    "up": "producer.cli.up:up",
+    "api": "producer.cli.programs:api",
+    "worker": "producer.cli.programs:worker",
+    "keeper": "producer.cli.programs:keeper",
+    "submit": "producer.cli.submit:submit",
+    "wait": "producer.cli.jobs:wait",
+    "get": "producer.cli.jobs:get",
+    "keys": "producer.cli.admin:keys",
+    "migrate": "producer.cli.admin:migrate",
+    "doctor": "producer.cli.admin:doctor",
+}
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        command = getattr(importlib.import_module(module), name)
+        return command if isinstance(command, click.Command) else None
+
+    def invoke(self, ctx: click.Context) -> object:
+        with plain_errors():
+            return super().invoke(ctx)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="inpaintd")
+def main() -> None:
+    """Asynchronous inpainting: submit jobs, run the service, look after it.
+
+    INPAINTD_URL and INPAINTD_KEY name the service and the key. Exit status: 0 all well; 1 the job failed, was
+    blocked, is held or did not finish, or a check failed; 2 the input is at fault; 3 the service gave no answer.
+    """

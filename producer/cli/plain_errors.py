@@ -1,0 +1,58 @@
+"""From our errors to one sentence and an exit status."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import click
+
+from producer.client_errors import NotAtRest, ServiceRefused, ServiceUnreachable
+from producer.errors import ProducerError
+from producer.local.errors import ChildDied
+from safety.errors import SafetyError
+from storage.errors import StorageError
+
+
+class Unwell(click.ClickException):
+    """The input was fine and what was asked for did not come about: exit status 1."""
+
+    exit_code = 1
+
+
+class Misuse(click.ClickException):
+    """The input is at fault: exit status 2."""
+
+    exit_code = 2
+
+
+class Unreachable(click.ClickException):
+    """A service gave no usable answer: exit status 3."""
+
+    exit_code = 3
+
+
+@contextlib.contextmanager
+def plain_errors() -> Iterator[None]:
+    """Turns the errors that a user can do something about into one of the above; others keep their traceback."""
+    try:
+        yield
+    except (ProducerError, StorageError, SafetyError) as error:
+        raise _kind(error)(_message(error)) from error
+    except OSError as error:
+        if error.filename is None:
+            raise
+        raise Misuse(f"{error.filename}: {error.strerror}; check the path.") from error
+
+
+def _kind(error: Exception) -> type[click.ClickException]:
+    if isinstance(error, ServiceUnreachable) or (isinstance(error, ServiceRefused) and error.status >= 500):
+        return Unreachable
+    return Unwell if isinstance(error, NotAtRest | ChildDied) else Misuse
+
+
+def _message(error: Exception) -> str:
+    if not isinstance(error, ServiceRefused):
+        return str(error)
+    rest = [f"\n  {problem['field']}: {problem['detail']}" for problem in error.errors[1:]]
+    return f"{error.detail} [{error.code}]{''.join(rest)}"

@@ -1,0 +1,55 @@
+"""`inpaintd api`, `worker` and `keeper`: the programs of a deployment, each in the foreground."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import socket
+import sys
+
+import click
+
+from producer.cli.plain_errors import Misuse
+from producer.settings import ProducerSettings
+from storage.logs import configure_logging
+from storage.settings import StorageSettings
+
+
+@click.command()
+@click.option("--fd", type=int, help="Serve on this listening socket, inherited from the parent process.")
+def api(fd: int | None) -> None:
+    """Serve the HTTP interface until interrupted."""
+    _need("fastapi", "api")
+    from producer.api.app import server
+    from producer.services import open_services
+    from safety.settings import SafetySettings
+
+    storage = _settings()
+    services = open_services(storage, SafetySettings.from_env(), ProducerSettings.from_env())
+    server(services).run(sockets=None if fd is None else [socket.socket(fileno=fd)])
+
+
+@click.command()
+def worker() -> None:
+    """Run jobs on every device of this machine until interrupted."""
+    _need("torch", "worker")
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "worker.fleet"])  # noqa: S606  (fixed arguments)
+
+
+@click.command()
+def keeper() -> None:
+    """Take back lost jobs, expire late ones and ring again, until interrupted."""
+    from producer.keeper.program import run_keeper
+
+    run_keeper(_settings())
+
+
+def _settings() -> StorageSettings:
+    settings = StorageSettings.from_env()
+    configure_logging(json=settings.log_json)
+    return settings
+
+
+def _need(package: str, extra: str) -> None:
+    if importlib.util.find_spec(package) is None:
+        raise Misuse(f"This installation cannot do that yet: pip install 'inpaintd[{extra}]'.")

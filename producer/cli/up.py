@@ -1,0 +1,46 @@
+"""`inpaintd up`: everything in one folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from producer.interrupts import interruptible
+from producer.local import LocalStack
+from producer.settings import ProducerSettings, inherited_environment
+
+
+@click.command()
+@click.option(
+    "--dir",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("inpaintd-data"),
+    show_default=True,
+    help="Where everything is kept; made if it is not there.",
+)
+@click.option("--port", type=click.IntRange(0, 65535), help="Port of the HTTP interface; 0: any free one.")
+def up(folder: Path, port: int | None) -> None:
+    """Run everything embedded until interrupted: Redis, API, keeper and one worker per device."""
+    chosen = ProducerSettings.from_env().port if port is None else port
+    redis_url = inherited_environment().get("INPAINTD_REDIS_URL") or None
+    stack = LocalStack(folder, chosen, devices=None, redis_url=redis_url)
+    try:
+        with interruptible(), stack:
+            click.echo(_welcome(stack))
+            stack.watch()
+    except KeyboardInterrupt:
+        click.echo("inpaintd has stopped.")
+
+
+def _welcome(stack: LocalStack) -> str:
+    key = f'$(cat "{stack.folder.key_file}")'
+    return (
+        f"inpaintd is ready at {stack.url} (documentation: {stack.url}/docs)\n"
+        f"The admin's key is in {stack.folder.key_file}, the logs are in {stack.folder.root / 'logs'}\n"
+        "Try it:\n"
+        f'  curl -H "Authorization: Bearer {key}" -F image=@photo.png -F mask=@mask.png \\\n'
+        f'    -F prompt="a red circle" "{stack.url}/v1/jobs?wait=60"\n'
+        "Stop it with Ctrl-C."
+    )

@@ -1,0 +1,167 @@
+"""The Python client: submit a job, wait for it, fetch its images.
+
+from pathlib import Path
+from producer.client import Client
+
+client = Client()  # INPAINTD_URL and INPAINTD_KEY
+job = client.submit(Path("photo.png"), Path("mask.png"), "a red circle", steps=20)
+job = client.wait(job["id"])
+Path("result.png").write_bytes(client.download(job["id"]))
+"""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, cast
+from urllib.parse import quote
+
+import httpx
+
+from producer.client_errors import ClientMisconfigured, NotAtRest, ServiceRefused, ServiceUnreachable
+from producer.client_settings import ClientSettings
+from producer.client_types import FileView, JobPage, JobView, at_rest
+
+Picture = bytes | Path | str
+LONG_POLL_SECONDS = 30.0
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+class Client:
+    """One service, one key. Safe to use from several threads; close it or use it in a `with` block.
+
+    Pictures are bytes, a Path to a file, or the `file_` id of an earlier upload.
+    """
+
+    def __init__(self, url: str | None = None, key: str | None = None, timeout: float = 30.0) -> None:
+        """`url` and `key` default to INPAINTD_URL and INPAINTD_KEY; `timeout` is seconds for one answer.
+
+        Raises ClientMisconfigured.
+        """
+        settings = ClientSettings.from_env()
+        self.url = (url or settings.url).strip().rstrip("/")
+        self._timeout = timeout
+        self._http = httpx.Client(
+            base_url=_checked_url(self.url),
+            headers={"Authorization": f"Bearer {_checked_key(key or settings.key)}"},
+            timeout=timeout,
+            transport=httpx.HTTPTransport(retries=2),
+            # No proxy leads to this machine itself, whatever the environment says.
+            trust_env=httpx.URL(self.url).host not in LOOPBACK,
+        )
+
+    def submit(self, image: Picture, mask: Picture | None = None, prompt: str = "", **params: Any) -> JobView:
+        """Sends a job and returns it as accepted. White in `mask` is repainted.
+
+        `params` are the request's fields of API.md; those not given take the service's defaults. Without `mask`,
+        the transparent pixels of `image` are repainted. Raises ServiceRefused, ServiceUnreachable, OSError.
+        """
+        body = {"image": _source(image), "prompt": prompt, **params}
+        if mask is not None:
+            body["mask"] = _source(mask)
+        return cast(JobView, self._send("POST", "/v1/jobs", json=body).json())
+
+    def get(self, job_id: str, wait: int = 0) -> JobView:
+        """The job as it stands after `wait` seconds (0 to 60), or as soon as it has come to rest."""
+        answer = self._send("GET", _path(job_id), params={"wait": wait}, timeout=self._timeout + wait)
+        return cast(JobView, answer.json())
+
+    def watch(self, job_id: str, timeout: float | None = None, every: float = LONG_POLL_SECONDS) -> Iterator[JobView]:
+        """The job about `every` so many seconds, and at once when it has come to rest, which ends the iteration.
+
+        Raises NotAtRest after `timeout` seconds; None waits for ever.
+        """
+        end = time.monotonic() + (float("inf") if timeout is None else timeout)
+        while True:
+            pause = max(0.0, min(every, end - time.monotonic()))
+            job = self.get(job_id, wait=int(pause))
+            yield job
+            if at_rest(job):
+                return
+            if time.monotonic() >= end:
+                raise NotAtRest(f"{job_id} is still {job['status']} after {timeout} s; it goes on: wait again later.")
+            if pause < 1:  # the service waits in whole seconds only
+                time.sleep(pause)
+
+    def wait(self, job_id: str, timeout: float | None = None) -> JobView:
+        """The job once it has ended or is held for a person. Raises NotAtRest after `timeout` seconds."""
+        *_, job = self.watch(job_id, timeout)
+        return job
+
+    def cancel(self, job_id: str) -> JobView:
+        """Cancels a waiting job at once and asks a running one to stop. An ended job stays as it is."""
+        return cast(JobView, self._send("POST", f"{_path(job_id)}/cancel").json())
+
+    def list(self, **filters: str | int) -> JobPage:
+        """A page of jobs, newest first. Filters: status, batch, user, created_after, limit, cursor."""
+        return cast(JobPage, self._send("GET", "/v1/jobs", params=filters).json())
+
+    def upload(self, picture: bytes | Path) -> FileView:
+        """Stores a picture that several jobs refer to by its `id`."""
+        return cast(FileView, self._send("POST", "/v1/files", files={"file": ("picture", _bytes(picture))}).json())
+
+    def download(self, job_id: str, index: int = 0) -> bytes:
+        """The encoded image `index` of a succeeded job."""
+        return self._send("GET", f"{_path(job_id)}/images/{index}").content
+
+    def close(self) -> None:
+        """Lets the connections go."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
+        try:
+            answer = self._http.request(method, path, **request)
+        except httpx.TimeoutException:
+            raise ServiceUnreachable(f"{self.url} did not answer in time; see whether the service is well.") from None
+        except httpx.TransportError as problem:
+            raise ServiceUnreachable(
+                f"No service answers at {self.url} ({problem}); start it or correct INPAINTD_URL."
+            ) from problem
+        if not answer.is_success:
+            raise _refusal(self.url, answer)
+        return answer
+
+
+def _path(job_id: str) -> str:
+    return f"/v1/jobs/{quote(job_id, safe='')}"
+
+
+def _checked_url(url: str) -> str:
+    if not url.startswith(("http://", "https://")):
+        raise ClientMisconfigured(f"{url!r} is no address of a service; INPAINTD_URL looks like http://127.0.0.1:8000.")
+    return url
+
+
+def _checked_key(key: str | None) -> str:
+    if not (key and key.strip().isascii() and key.strip().isprintable()):
+        raise ClientMisconfigured("No usable API key; set INPAINTD_KEY to one made with `inpaintd keys create`.")
+    return key.strip()
+
+
+def _source(picture: Picture) -> str:
+    if isinstance(picture, str):
+        return picture
+    # The service looks at the bytes, not at the name of the type.
+    return f"data:application/octet-stream;base64,{base64.b64encode(_bytes(picture)).decode()}"
+
+
+def _bytes(picture: bytes | Path) -> bytes:
+    return picture.read_bytes() if isinstance(picture, Path) else picture
+
+
+def _refusal(url: str, answer: httpx.Response) -> ServiceRefused:
+    try:
+        problem = answer.json()
+        return ServiceRefused(answer.status_code, problem["code"], problem["detail"], problem.get("errors", ()))
+    except (ValueError, KeyError, TypeError):
+        detail = f"{url} answered {answer.status_code} {answer.reason_phrase} and no reason; is it an inpaintd service?"
+        return ServiceRefused(answer.status_code, f"http_{answer.status_code}", detail)
