@@ -86,6 +86,16 @@ class ResultImage:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
+@dataclass(frozen=True, slots=True)
+class JobResult:
+    """What a worker made of a job: images (none when blocked), receipt, verdict and the model that ran."""
+
+    images: tuple[ResultImage, ...]
+    receipt: dict[str, Any]
+    safety: dict[str, Any]
+    model: dict[str, Any]
+
+
 class Order(StrEnum):
     """What a beat tells a worker to do with a job it is running."""
 

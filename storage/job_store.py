@@ -6,7 +6,6 @@ wakes up after its lease was given away matches no row and learns that the job i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,7 +14,7 @@ from storage.database import Database, db_now
 from storage.errors import JobNotFound
 from storage.fairness import fair_key
 from storage.ids import new_id
-from storage.job import TRANSITIONS, HeldAt, Job, JobError, JobState, NewJob, ResultImage
+from storage.job import TRANSITIONS, HeldAt, Job, JobError, JobResult, JobState, NewJob
 from storage.rows import job_of
 from storage.tables import job_events, jobs, tenants
 
@@ -36,18 +35,13 @@ class JobStore:
             add_event(connection, row, _event_type(new.state), {"held_at": new.held_at} if new.held_at else {})
         return job_of(row)
 
-    def succeed(
-        self, job: Job, *, images: Sequence[ResultImage], receipt: dict[str, Any], safety: dict[str, Any]
-    ) -> bool:
+    def succeed(self, job: Job, result: JobResult) -> bool:
         """running -> succeeded, with the images now visible."""
-        values = _result(images, receipt, safety)
-        return self._move(job, JobState.SUCCEEDED, {**values, **FINISH, "step": jobs.c.steps})
+        return self._move(job, JobState.SUCCEEDED, {**_result(result), **FINISH})
 
-    def hold_result(
-        self, job: Job, *, images: Sequence[ResultImage], receipt: dict[str, Any], safety: dict[str, Any]
-    ) -> bool:
+    def hold_result(self, job: Job, result: JobResult) -> bool:
         """running -> held: the images lie in quarantine until a person decides."""
-        values = {**_result(images, receipt, safety), **GIVE_BACK, "step": jobs.c.steps, "held_at": HeldAt.RESULT}
+        values = {**GIVE_BACK, **_result(result), "held_at": HeldAt.RESULT}
         return self._move(job, JobState.HELD, values, {"held_at": HeldAt.RESULT})
 
     def hold_request(self, job: Job, *, safety: dict[str, Any]) -> bool:
@@ -55,9 +49,9 @@ class JobStore:
         values = {**GIVE_BACK, "safety": safety, "held_at": HeldAt.REQUEST}
         return self._move(job, JobState.HELD, values, {"held_at": HeldAt.REQUEST})
 
-    def block(self, job: Job, *, receipt: dict[str, Any], safety: dict[str, Any]) -> bool:
-        """running -> blocked by a policy rule; nothing was kept."""
-        return self._move(job, JobState.BLOCKED, {**FINISH, "receipt": receipt, "safety": safety})
+    def block(self, job: Job, result: JobResult) -> bool:
+        """running -> blocked by a policy rule; the result carries no images, nothing was kept."""
+        return self._move(job, JobState.BLOCKED, {**_result(result), **FINISH})
 
     def fail(self, job: Job, error: JobError) -> bool:
         """running -> failed, for good."""
@@ -138,8 +132,14 @@ def _event_type(state: JobState) -> str:
     return f"job.{state}"
 
 
-def _result(images: Sequence[ResultImage], receipt: dict[str, Any], safety: dict[str, Any]) -> dict[str, Any]:
-    return {"images": [image.as_dict() for image in images], "receipt": receipt, "safety": safety}
+def _result(result: JobResult) -> dict[str, Any]:
+    return {
+        "images": [image.as_dict() for image in result.images],
+        "receipt": result.receipt,
+        "safety": result.safety,
+        "model": result.model,
+        "step": jobs.c.steps,
+    }
 
 
 def _new_row(connection: sa.Connection, new: NewJob) -> dict[str, Any]:
@@ -155,7 +155,7 @@ def _new_row(connection: sa.Connection, new: NewJob) -> dict[str, Any]:
         "model": new.model,
         "not_before": db_now(),
         "deadline_at": None if new.deadline_seconds is None else db_now(new.deadline_seconds),
-        "steps": new.params.steps,
+        "steps": new.params.actual_steps,
         "params": new.params.model_dump(mode="json"),
         "image_key": new.image_key,
         "mask_key": new.mask_key,

@@ -111,6 +111,7 @@ class S3ObjectStore:
             aws_access_key_id=settings.s3_access_key,
             aws_secret_access_key=settings.s3_secret_key,
             config=Config(
+                signature_version="s3v4",
                 connect_timeout=3,
                 read_timeout=15,
                 retries={"max_attempts": 4, "mode": "standard"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Self
 
@@ -103,6 +104,30 @@ class OutputParams(BaseModel):
     keep_metadata: bool = False
 
 
+def steps_to_run(steps: int, strength: float) -> int:
+    """How many of `steps` are run at `strength` in (0, 1]: exact in decimal, rounded down, at least 1.
+
+    In binary, int(50 * 0.58) is 28; a caller who wrote 0.58 means 29.
+    """
+    return max(1, int(steps * Decimal(str(strength))))
+
+
+NUMBERS = (
+    "mask_threshold",
+    "mask_grow",
+    "mask_blur",
+    "padding",
+    "width",
+    "height",
+    "strength",
+    "steps",
+    "guidance_scale",
+    "eta",
+    "clip_skip",
+    "seed",
+    "num_images",
+)
+
 WorkingSide = Annotated[int, Field(ge=64, le=1024, multiple_of=8)]
 
 
@@ -143,10 +168,17 @@ class InpaintParams(BaseModel):
     model: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = "default"
     output: OutputParams = OutputParams()
 
+    @field_validator(*NUMBERS, mode="before")
+    @classmethod
+    def _booleans_are_not_numbers(cls, value: object) -> object:
+        if isinstance(value, bool):
+            raise ValueError("expected a number, not true or false")
+        return value
+
     @field_validator("seed", mode="before")
     @classmethod
     def _minus_one_means_drawn(cls, value: object) -> object:
-        return None if value == -1 and not isinstance(value, bool) else value
+        return None if value == -1 else value
 
     def resolved(self, *, native_size: int, seed: int) -> Self:
         """These parameters with nothing left open: sizes default to the model's native size, the seed is fixed."""
@@ -157,6 +189,16 @@ class InpaintParams(BaseModel):
                 "seed": self.seed if self.seed is not None else seed,
             }
         )
+
+    @property
+    def actual_steps(self) -> int:
+        """Denoising steps of one image: `steps` cut by `strength`."""
+        return steps_to_run(self.steps, self.strength)
+
+    @property
+    def unet_rows(self) -> int:
+        """The work of the whole job in rows of a UNet forward: guidance above 1 needs two a step."""
+        return self.actual_steps * (2 if self.guidance_scale > 1 else 1) * self.num_images
 
     def image_seed(self, index: int) -> int:
         """The seed of image `index`: seed + index, wrapping at 2**32. Needs resolved parameters."""

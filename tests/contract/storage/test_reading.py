@@ -1,0 +1,95 @@
+"""Listings, the place in the queue, keys and files, on SQLite and PostgreSQL alike."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from storage.database import Database
+from storage.errors import FileMissing
+from storage.file_store import FileStore
+from storage.job import JobState
+from storage.job_reader import JobFilter, JobReader
+from storage.key_store import KeyStore
+from storage.object_store import LocalObjectStore
+from tests.jobs import Desk
+
+
+@pytest.fixture
+def desk(database: Database) -> Desk:
+    return Desk(database)
+
+
+@pytest.fixture
+def reader(database: Database) -> JobReader:
+    return JobReader(database)
+
+
+def test_pages_show_every_job_once_newest_first(desk: Desk, reader: JobReader) -> None:
+    made = [desk.submit().id for _ in range(7)]
+    seen: list[str] = []
+    cursor = None
+    while True:
+        page = reader.page(desk.tenant_id, JobFilter(), limit=3, cursor=cursor)
+        seen += [job.id for job in page.jobs]
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert seen == made[::-1]
+
+
+def test_filters_narrow_a_listing(desk: Desk, reader: JobReader) -> None:
+    wanted = desk.submit(batch="batch_1", user="usr_1")
+    desk.submit(batch="batch_2", user="usr_2")
+    desk.jobs.cancel(desk.submit().id, desk.tenant_id)
+
+    def ids(only: JobFilter) -> list[str]:
+        return [job.id for job in reader.page(desk.tenant_id, only).jobs]
+
+    assert ids(JobFilter(batch="batch_1")) == [wanted.id]
+    assert ids(JobFilter(user="usr_1")) == [wanted.id]
+    assert len(ids(JobFilter(status=JobState.CANCELED))) == 1
+    assert ids(JobFilter(created_after=datetime.now(UTC) + timedelta(hours=1))) == []
+    assert len(ids(JobFilter(created_after=datetime.now(UTC) - timedelta(hours=1)))) == 3
+
+
+def test_the_queue_position_counts_who_is_served_before(desk: Desk, reader: JobReader) -> None:
+    jobs = [desk.submit() for _ in range(3)]
+    assert [reader.queue_position(job) for job in jobs] == [0, 1, 2]
+    assert reader.queue_position(desk.claim_one()) is None
+    assert reader.queue_position(jobs[2]) == 1
+    assert reader.due() == {"default": jobs[1].id}
+
+
+def test_a_key_opens_its_tenant_until_it_expires(database: Database) -> None:
+    keys = KeyStore(database)
+    tenant = keys.create_tenant("acme")
+    assert keys.create_tenant("acme") == tenant
+    key = keys.create_key(tenant, ["submit", "read"])
+    principal = keys.authenticate(key)
+    assert principal is not None
+    assert (principal.tenant_id, principal.scopes) == (tenant, {"submit", "read"})
+    assert keys.authenticate(key + "x") is None
+    assert keys.authenticate(keys.create_key(tenant, ["read"], expires_at=datetime.now(UTC))) is None
+    with pytest.raises(ValueError, match="unknown scopes"):
+        keys.create_key(tenant, ["everything"])
+
+
+def test_a_file_is_its_tenants_alone(database: Database, tmp_path: Path) -> None:
+    files = FileStore(database, LocalObjectStore(tmp_path / "objects"))
+    keys = KeyStore(database)
+    mine, theirs = keys.create_tenant("mine"), keys.create_tenant("theirs")
+    stored = files.add(mine, b"picture", "image/png", width=3, height=2)
+    assert files.get(stored.id, mine) == stored
+    assert (stored.size, stored.width, stored.height) == (7, 3, 2)
+    with pytest.raises(FileMissing):
+        files.get(stored.id, theirs)
+
+
+def test_a_file_without_a_row_leaves_no_bytes(database: Database, tmp_path: Path) -> None:
+    objects = LocalObjectStore(tmp_path / "objects")
+    with pytest.raises(Exception, match=r"(?i)foreign key"):
+        FileStore(database, objects).add("tnt_nobody", b"picture", "image/png", width=3, height=2)
+    assert list(objects.keys("")) == []
