@@ -145,6 +145,8 @@ def test_a_file_cut_anywhere_is_truncated(data: bytes, signature: int) -> None:
 def test_damage_inside_a_whole_file_is_corruption() -> None:
     data = encoded(noise(64, 64))
     assert refused(data[:200] + bytes(40) + data[240:]) == "image_corrupt"
+    header_cut_short = data[:11] + b"\x01" + data[12:]
+    assert refused(header_cut_short) == "image_corrupt"
 
 
 UPRIGHT = {
@@ -170,11 +172,12 @@ def test_exif_orientation_is_applied(orientation: int, kind: str, as_mask: bool)
     assert np.array_equal(np.dstack((picture.rgb, picture.alpha)), UPRIGHT[orientation](RGBA))
 
 
-@pytest.mark.parametrize("exif", [b"Exif\x00\x00nonsense", b"Exif\x00\x00II*\x00\xff\xff\xff\xff", b"Exif\x00\x00"])
-def test_unreadable_exif_does_not_cost_the_photograph(exif: bytes) -> None:
+@pytest.mark.parametrize("exif", [b"Exif\x00\x00nonsense", b"Exif\x00\x00II*\x00\xff\xff\xff\xff"])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_unreadable_exif_does_not_cost_the_photograph(kind: str, exif: bytes) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        assert open_picture(encoded(RGB, "JPEG", exif=exif)).width == 23
+        assert open_picture(encoded(RGB, kind, exif=exif)).width == 23
 
 
 def test_a_jpeg_of_several_pictures_is_its_first() -> None:
