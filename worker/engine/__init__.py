@@ -1,0 +1,1 @@
+"""The engine: step-level continuous batching of inpainting requests on one device."""

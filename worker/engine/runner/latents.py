@@ -1,0 +1,69 @@
+"""Pictures to latents and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from worker.engine.request import CELL, Mask, Pixels
+from worker.errors import NumericalFailure
+
+
+def as_tensor(image: Pixels) -> torch.Tensor:
+    """uint8 (h, w, 3) to float32 (1, 3, h, w) in -1..1."""
+    return torch.from_numpy(image.astype(np.float32) / 255).permute(2, 0, 1)[None] * 2 - 1
+
+
+def without_hole(image: torch.Tensor, mask: Mask) -> torch.Tensor:
+    """The picture with mid grey where it is to be repainted, so that nothing under the mask is seen."""
+    return image * torch.from_numpy(~mask).to(image.dtype)
+
+
+def latent_mask(mask: Mask) -> torch.Tensor:
+    """bool (h, w) to float32 (1, 1, h/8, w/8): a cell is 1 when any of its 64 pixels is masked.
+
+    diffusers samples one corner pixel of each cell instead, so strokes up to 7 pixels wide can vanish
+    (leejet/stable-diffusion.cpp PR 1357 made the same change).
+    """
+    return torch.nn.functional.max_pool2d(torch.from_numpy(mask).float()[None, None], CELL)
+
+
+class PictureCodec:
+    """A VAE with its scaling factor. Latents outside are float32; only the networks run in half precision."""
+
+    def __init__(self, vae: Any) -> None:
+        self._vae = vae
+        self._scale = float(vae.config.scaling_factor)
+
+    @property
+    def channels(self) -> int:
+        """Channels of a latent."""
+        return int(self._vae.config.latent_channels)
+
+    def encode(self, image: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """float32 (1, 3, h, w) to float32 (1, channels, h/8, w/8) on the host: a sample of the posterior.
+
+        The sample is drawn from the request's own generator, so it is the same whoever shares the device, and the
+        same as in a pipeline that makes one picture; a pipeline that makes several draws this one for all of them.
+        """
+        posterior = self._vae.encode(image.to(self._vae.device, self._vae.dtype)).latent_dist
+        mean, std = posterior.mean.float().cpu(), posterior.std.float().cpu()
+        sample: torch.Tensor = mean + std * torch.randn(mean.shape, generator=generator)
+        return self._scale * sample
+
+    def decode(self, latents: torch.Tensor) -> Pixels:
+        """float32 (1, channels, h/8, w/8) to uint8 (h, w, 3). Raises NumericalFailure for NaN or infinity."""
+        _require_finite(latents, "latents")
+        image = self._vae.decode((latents / self._scale).to(self._vae.dtype), return_dict=False)[0].float()
+        _require_finite(image, "pixels")
+        unit = (image[0] / 2 + 0.5).clamp(0, 1).permute(1, 2, 0)
+        pixels: Pixels = (unit * 255).round().to(torch.uint8).cpu().numpy()
+        return pixels
+
+
+def _require_finite(tensor: torch.Tensor, name: str) -> None:
+    # NaN passes the safety checker, whose comparisons are all false then, and would come out as black.
+    if not bool(torch.isfinite(tensor).all()):
+        raise NumericalFailure(f"the model produced NaN or infinite {name}: try another seed or a lower guidance_scale")

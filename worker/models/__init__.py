@@ -1,0 +1,43 @@
+"""Loading models: the built-in one, a diffusers folder, a hub id, or a single checkpoint file."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from worker.engine.devices import Device
+from worker.errors import ModelUnusable
+from worker.models.folder import load_folder
+from worker.models.hub import fetch
+from worker.models.loaded import LoadedModel
+from worker.models.single_file import SUFFIXES, load_single_file
+
+__all__ = ["LoadedModel", "load_model"]
+
+POCKET = "pocket"
+_POCKET_NAME = "inpaint-pocket"
+_POCKET_FOLDER = Path(__file__).parent.parent / "pocket" / "model"
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+def load_model(
+    source: str, device: Device, safety_checker_source: str | None = None, config_source: str | None = None
+) -> LoadedModel:
+    """Load an inpainting model that is ready to run on `device`, always with a safety checker.
+
+    `source` is "pocket", a diffusers folder, a .safetensors or .ckpt file, or a hub id (owner/name).
+    `safety_checker_source` stands in where the model brings no checker. `config_source` describes the architecture of
+    a single file. Raises ModelUnusable with a sentence.
+    """
+    if source == POCKET:
+        return load_folder(_POCKET_FOLDER, _POCKET_NAME, device, safety_checker_source)
+    path = Path(source).expanduser()
+    if path.is_dir():
+        return load_folder(path, path.resolve().name, device, safety_checker_source)
+    if path.is_file():
+        if path.suffix not in SUFFIXES:
+            raise ModelUnusable(f"{path}: a model file ends in {' or '.join(SUFFIXES)}")
+        return load_single_file(path, device, safety_checker_source, config_source)
+    if not _HUB_ID.fullmatch(source):
+        raise ModelUnusable(f"{source}: no such folder or file, and not a hub id such as owner/name")
+    return load_folder(fetch(source, device), source, device, safety_checker_source)

@@ -1,0 +1,74 @@
+"""The safety checker: no model is loaded without one."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
+from transformers import CLIPImageProcessor
+
+from worker.engine.devices import Device
+from worker.errors import ModelUnusable
+from worker.models.weights import choose_variant
+
+CONCEPTS_FILE = "concepts.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Checker:
+    """The network, its picture preprocessing, and the names of its concepts in its own order."""
+
+    network: Any
+    feature_extractor: Any
+    concept_names: tuple[str, ...]
+
+
+def load_checker(own: Path | None, source: str | None, device: Device) -> Checker:
+    """The checker inside the diffusers folder `own`, or else the one of `source`.
+
+    `source` is a diffusers folder, a folder that is the checker, or a hub id such as
+    CompVis/stable-diffusion-safety-checker. Raises ModelUnusable where neither exists, or weights are missing.
+    """
+    if own is not None and (own / "safety_checker" / "config.json").is_file():
+        return _from_diffusers_folder(own, device)
+    if source is None:
+        raise ModelUnusable(
+            f"{own or 'this checkpoint'} comes without a safety checker, and pictures must not leave unchecked: "
+            "set the safety checker source to a folder or to CompVis/stable-diffusion-safety-checker"
+        )
+    if (Path(source) / "safety_checker" / "config.json").is_file():
+        return _from_diffusers_folder(Path(source), device)
+    return _load(source, source, device, None)
+
+
+def _from_diffusers_folder(folder: Path, device: Device) -> Checker:
+    network = folder / "safety_checker"
+    return _load(str(network), str(folder / "feature_extractor"), device, choose_variant(network, device.half))
+
+
+def _load(network: str, extractor: str, device: Device, variant: str | None) -> Checker:
+    try:
+        loaded: Any = StableDiffusionSafetyChecker.from_pretrained(
+            network, dtype=device.dtype, variant=variant, output_loading_info=True
+        )
+        processor = CLIPImageProcessor.from_pretrained(extractor)
+    except (OSError, ValueError) as error:
+        raise ModelUnusable(f"{network}: the safety checker cannot be loaded: {error}") from error
+    checker, report = loaded
+    # transformers fills missing weights with random numbers: such a checker would pass everything.
+    if report["missing_keys"] or report["mismatched_keys"]:
+        raise ModelUnusable(f"{network}: the safety checker's weights are incomplete; download it again")
+    return Checker(checker, processor, _concept_names(Path(network), len(checker.concept_embeds)))
+
+
+def _concept_names(folder: Path, count: int) -> tuple[str, ...]:
+    path = folder / CONCEPTS_FILE
+    if not path.is_file():
+        return tuple(f"concept_{index}" for index in range(count))
+    names = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(names, list) or len(names) != count:
+        raise ModelUnusable(f"{path}: must be a list of {count} names, one for each concept of the checker")
+    return tuple(map(str, names))

@@ -1,0 +1,70 @@
+"""A model that is ready to run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from worker.engine.devices import Device
+from worker.engine.request import CELL
+from worker.errors import ModelUnusable
+
+CHANNELS = 9
+_CHANNELS_SENTENCE = {
+    4: "this is a text-to-image checkpoint; use an inpainting one",
+    5: "this is a depth-guided checkpoint; use an inpainting one",
+    8: "this is an image-editing checkpoint; use an inpainting one",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoadedModel:
+    """The parts of a checkpoint, in evaluation mode on `device`.
+
+    `sha256` identifies the weights (see weights.fingerprint); `native_size` is the side in pixels that the model was
+    trained at; `concept_names` are the safety checker's concepts in its own order.
+    """
+
+    name: str
+    sha256: str
+    native_size: int
+    device: Device
+    unet: Any
+    vae: Any
+    text_encoder: Any
+    tokenizer: Any
+    scheduler: Any
+    safety_checker: Any
+    feature_extractor: Any
+    concept_names: tuple[str, ...]
+
+
+def require_inpainting(source: str, in_channels: int) -> None:
+    """Raise ModelUnusable unless the UNet reads latents, mask and masked picture: 4 + 1 + 4 channels."""
+    if in_channels != CHANNELS:
+        sentence = _CHANNELS_SENTENCE.get(in_channels, "use an inpainting checkpoint")
+        raise ModelUnusable(f"{source}: the UNet has {in_channels} input channels instead of {CHANNELS}: {sentence}")
+
+
+def assemble(name: str, sha256: str, pipeline: Any, concept_names: tuple[str, ...], device: Device) -> LoadedModel:
+    """The model out of a StableDiffusionInpaintPipeline, moved to `device`. Raises ModelUnusable if it does not fit."""
+    require_inpainting(name, pipeline.unet.config.in_channels)
+    if pipeline.vae_scale_factor != CELL:
+        factor = pipeline.vae_scale_factor
+        raise ModelUnusable(f"{name}: the VAE shrinks pictures by {factor}; only {CELL} is supported")
+    if pipeline.unet.config.time_cond_proj_dim is not None:
+        raise ModelUnusable(f"{name}: the UNet wants the guidance scale as an input, which is not supported")
+    return LoadedModel(
+        name=name,
+        sha256=sha256,
+        native_size=pipeline.unet.config.sample_size * CELL,
+        device=device,
+        unet=device.place(pipeline.unet),
+        vae=device.place(pipeline.vae),
+        text_encoder=device.place(pipeline.text_encoder),
+        tokenizer=pipeline.tokenizer,
+        scheduler=pipeline.scheduler,
+        safety_checker=device.place(pipeline.safety_checker),
+        feature_extractor=pipeline.feature_extractor,
+        concept_names=concept_names,
+    )

@@ -1,0 +1,88 @@
+"""Models in one file, as users of the AUTOMATIC1111 web UI have them."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import StableDiffusionInpaintPipeline
+from safetensors import SafetensorError, safe_open
+
+from worker.engine.devices import Device
+from worker.errors import ModelUnusable
+from worker.models.checker import load_checker
+from worker.models.folder import load_scheduler, load_tokenizer
+from worker.models.loaded import LoadedModel, assemble, require_inpainting
+from worker.models.weights import file_sha256
+
+SUFFIXES = (".safetensors", ".ckpt")
+_FIRST_LAYER = "model.diffusion_model.input_blocks.0.0.weight"
+
+
+def load_single_file(
+    path: Path, device: Device, safety_checker_source: str | None, config_source: str | None
+) -> LoadedModel:
+    """Load a checkpoint in the original Stable Diffusion layout; its `sha256` is that of the file.
+
+    The configuration comes from `config_source` (a diffusers folder or a hub id), else from the folder the file lies
+    in if that is one, else from the hub's entry for this kind of checkpoint. The safety checker, which such a file
+    never contains, comes from the same folder or from `safety_checker_source`. Raises ModelUnusable.
+    """
+    require_inpainting(str(path), _input_channels(path))
+    folder = _config_folder(path, config_source)
+    checker = load_checker(folder, safety_checker_source, device)
+    parts: dict[str, Any] = {"safety_checker": checker.network, "feature_extractor": checker.feature_extractor}
+    if folder is not None:
+        parts |= {"tokenizer": load_tokenizer(folder), "scheduler": load_scheduler(folder)}
+    config = str(folder) if folder is not None else config_source
+    try:
+        pipeline = StableDiffusionInpaintPipeline.from_single_file(
+            str(path), config=config, dtype=device.dtype, local_files_only=folder is not None, **parts
+        )
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        raise ModelUnusable(
+            f"{path}: cannot be loaded ({error}). If it is not a plain Stable Diffusion inpainting checkpoint, set the "
+            "model's config source to a diffusers folder of the same architecture."
+        ) from error
+    return assemble(path.stem, file_sha256(path), pipeline, checker.concept_names, device)
+
+
+def _config_folder(path: Path, config_source: str | None) -> Path | None:
+    candidate = Path(config_source) if config_source is not None else path.parent
+    return candidate if (candidate / "model_index.json").is_file() else None
+
+
+def _input_channels(path: Path) -> int:
+    shape = _shape_in_safetensors(path) if path.suffix == ".safetensors" else _shape_in_pickle(path)
+    if shape is None:
+        raise ModelUnusable(f"{path}: no Stable Diffusion UNet inside; is this a LoRA or a VAE?")
+    return int(shape[1])
+
+
+def _shape_in_safetensors(path: Path) -> Any:
+    try:
+        with safe_open(path, "pt") as file:
+            return file.get_slice(_FIRST_LAYER).get_shape() if _FIRST_LAYER in file.keys() else None  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise ModelUnusable(f"{path}: not a readable safetensors file: {error}") from error
+
+
+def _shape_in_pickle(path: Path) -> Any:
+    """A .ckpt is a pickle, which may run code when it is read: only torch's weights-only reader touches it.
+
+    diffusers reads it the same way later on; reading it here first gives a refusal that says why.
+    """
+    try:
+        content = torch.load(path, map_location="meta", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ModelUnusable(
+            f"{path}: contains more than weights and might run code when read; convert it to .safetensors on a "
+            f"machine you can afford to lose: {error}"
+        ) from error
+    except (OSError, RuntimeError, ValueError, EOFError) as error:
+        raise ModelUnusable(f"{path}: not a readable checkpoint: {error}") from error
+    content = content.get("state_dict", content) if isinstance(content, dict) else {}
+    weight = content.get(_FIRST_LAYER)
+    return None if weight is None else weight.shape
