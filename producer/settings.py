@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
@@ -36,3 +37,8 @@ class ProducerSettings:
             # Workers read pictures up to MAX_PIXELS; a job they cannot read must not be accepted.
             raise SettingsError(f"INPAINTD_MAX_PIXELS must lie between 1 and {MAX_PIXELS}.")
         return settings
+
+
+def inherited_environment() -> dict[str, str]:
+    """A copy of this process's environment, to be handed on to programs that it starts."""
+    return dict(os.environ)
