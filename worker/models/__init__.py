@@ -17,7 +17,7 @@ __all__ = ["LoadedModel", "load_model"]
 POCKET = "pocket"
 _POCKET_NAME = "inpaint-pocket"
 _POCKET_FOLDER = Path(__file__).parent.parent / "pocket" / "model"
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
 def load_model(

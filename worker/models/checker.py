@@ -12,7 +12,7 @@ from transformers import CLIPImageProcessor
 
 from worker.engine.devices import Device
 from worker.errors import ModelUnusable
-from worker.models.weights import choose_variant
+from worker.models.weights import UNREADABLE, choose_variant
 
 CONCEPTS_FILE = "concepts.json"
 
@@ -55,7 +55,7 @@ def _load(network: str, extractor: str, device: Device, variant: str | None) -> 
             network, dtype=device.dtype, variant=variant, output_loading_info=True
         )
         processor = CLIPImageProcessor.from_pretrained(extractor)
-    except (OSError, ValueError) as error:
+    except UNREADABLE as error:
         raise ModelUnusable(f"{network}: the safety checker cannot be loaded: {error}") from error
     checker, report = loaded
     # transformers fills missing weights with random numbers: such a checker would pass everything.

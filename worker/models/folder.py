@@ -14,7 +14,7 @@ from worker.engine.devices import Device
 from worker.errors import ModelUnusable
 from worker.models.checker import load_checker
 from worker.models.loaded import LoadedModel, assemble, require_inpainting
-from worker.models.weights import choose_variant, component_files, fingerprint
+from worker.models.weights import UNREADABLE, choose_variant, component_files, fingerprint
 
 _PIPELINE: Any = StableDiffusionInpaintPipeline
 _NETWORKS: dict[str, Any] = {"unet": UNet2DConditionModel, "vae": AutoencoderKL, "text_encoder": CLIPTextModel}
@@ -38,7 +38,7 @@ def load_folder(folder: Path, name: str, device: Device, safety_checker_source: 
             safety_checker=checker.network,
             feature_extractor=checker.feature_extractor,
         )
-    except (OSError, ValueError, RuntimeError) as error:
+    except UNREADABLE as error:
         raise ModelUnusable(f"{folder}: a part of the model cannot be loaded: {error}") from error
     return assemble(name, _hash_parts(folder, device), pipeline, checker.concept_names, device)
 

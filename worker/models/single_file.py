@@ -8,14 +8,14 @@ from typing import Any
 
 import torch
 from diffusers import StableDiffusionInpaintPipeline
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 
 from worker.engine.devices import Device
 from worker.errors import ModelUnusable
 from worker.models.checker import load_checker
 from worker.models.folder import load_scheduler, load_tokenizer
 from worker.models.loaded import LoadedModel, assemble, require_inpainting
-from worker.models.weights import file_sha256
+from worker.models.weights import UNREADABLE, file_sha256
 
 SUFFIXES = (".safetensors", ".ckpt")
 _FIRST_LAYER = "model.diffusion_model.input_blocks.0.0.weight"
@@ -41,7 +41,7 @@ def load_single_file(
         pipeline = StableDiffusionInpaintPipeline.from_single_file(
             str(path), config=config, dtype=device.dtype, local_files_only=folder is not None, **parts
         )
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except UNREADABLE as error:
         raise ModelUnusable(
             f"{path}: cannot be loaded ({error}). If it is not a plain Stable Diffusion inpainting checkpoint, set the "
             "model's config source to a diffusers folder of the same architecture."
@@ -65,7 +65,7 @@ def _shape_in_safetensors(path: Path) -> Any:
     try:
         with safe_open(path, "pt") as file:
             return file.get_slice(_FIRST_LAYER).get_shape() if _FIRST_LAYER in file.keys() else None  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
+    except UNREADABLE as error:
         raise ModelUnusable(f"{path}: not a readable safetensors file: {error}") from error
 
 
@@ -81,7 +81,7 @@ def _shape_in_pickle(path: Path) -> Any:
             f"{path}: contains more than weights and might run code when read; convert it to .safetensors on a "
             f"machine you can afford to lose: {error}"
         ) from error
-    except (OSError, RuntimeError, ValueError, EOFError) as error:
+    except UNREADABLE as error:
         raise ModelUnusable(f"{path}: not a readable checkpoint: {error}") from error
     content = content.get("state_dict", content) if isinstance(content, dict) else {}
     weight = content.get(_FIRST_LAYER)

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import pickle
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from safetensors import SafetensorError
+
 from worker.errors import ModelUnusable
+
+UNREADABLE = (OSError, ValueError, RuntimeError, KeyError, EOFError, SafetensorError, pickle.UnpicklingError)
+"""What torch, diffusers, transformers and safetensors raise for files that are damaged or of another kind."""
 
 _STEM = r"(diffusion_pytorch_model|pytorch_model|model)"
 _SHARD = r"(-\d{5}-of-\d{5})?"
