@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+import structlog
+
 from producer.errors import Refusal
 from producer.order import Source
 from storage.errors import FileMissing, ObjectMissing
@@ -15,6 +17,8 @@ from storage.masks import check_inputs
 from storage.object_store import ObjectStore
 from storage.params import InpaintParams
 from storage.pictures import PictureError
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +77,7 @@ class InputShelf:
             mask = None if inputs.mask is None else self._store(tenant_id, inputs.mask, added)
             yield Inputs(image, mask)
         except BaseException:
-            for key in added:
-                self.objects.delete(key)
+            self._drop(added)
             raise
 
     def _fetch(self, tenant_id: str, source: Source, field: str) -> Input:
@@ -95,3 +98,11 @@ class InputShelf:
         # Never served as it is, so no browser needs to know what it is.
         self.objects.put(key, picture.data, "application/octet-stream")
         return replace(picture, key=key)
+
+    def _drop(self, keys: list[str]) -> None:
+        for key in keys:
+            try:
+                self.objects.delete(key)
+            except Exception:
+                # The error on its way to the caller says more than this one would.
+                log.exception("input_left_behind", key=key)

@@ -9,6 +9,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from producer.api import faults, files, health, images, jobs, models
+from producer.api.last_resort import LastResort
 from producer.api.limits import BodyLimit
 from producer.api.openapi import openapi
 from producer.services import Services, open_services
@@ -38,6 +39,7 @@ def create_app(services: Services) -> FastAPI:
     app = FastAPI(title="inpaintd", version=API_VERSION, lifespan=lifespan, openapi_tags=TAGS, redirect_slashes=False)
     app.state.services = services
     app.add_middleware(BodyLimit, limit=services.settings.max_body_bytes)
+    app.add_middleware(LastResort)
     faults.install(app)
     for resource in (jobs, images, files, models, health):
         app.include_router(resource.router)

@@ -1,4 +1,4 @@
-"""Handlers that turn every exception that reaches the edge into a problem."""
+"""Handlers that turn every foreseen exception into a problem; producer/api/last_resort.py has the rest."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(JobNotFound, _job_not_found)
     app.add_exception_handler(ObjectStoreUnavailable, _storage_unavailable)
-    app.add_exception_handler(Exception, _internal)
 
 
 def _refused(_request: Request, error: Exception) -> JSONResponse:
@@ -49,7 +48,3 @@ def _job_not_found(request: Request, _error: Exception) -> JSONResponse:
 def _storage_unavailable(_request: Request, _error: Exception) -> JSONResponse:
     # The error's own text may name buckets and hosts; it goes to the log, not to the caller.
     return problem_response("storage_unavailable", "Pictures cannot be stored or read now. Try again in a few seconds.")
-
-
-def _internal(_request: Request, _error: Exception) -> JSONResponse:
-    return problem_response("internal", "Something went wrong on our side. Try again; tell the operator if it stays.")

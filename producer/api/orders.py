@@ -84,7 +84,7 @@ def _json_field(name: str, text: str) -> Any:
     try:
         return from_json(text, allow_inf_nan=False)
     except ValueError as error:
-        raise Refusal.of_field(name, "json_invalid", f"`{name}` must be a JSON object: {error}.") from None
+        raise Refusal.of_field(name, "wrong_format", f"`{name}` must be a JSON object: {error}.") from None
 
 
 def _unreadable(error: ValidationError, body: bytes) -> Refusal:

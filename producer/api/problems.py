@@ -59,6 +59,17 @@ CODES: dict[str, Code] = {
     # Pictures
     "source_invalid": Code(422, "Not a picture source", "Send a file_ id or a data: URI with base64."),
     "data_uri_invalid": Code(422, "Broken data: URI", "Send data:image/png;base64, followed by the base64 text."),
+    "image_empty": Code(422, "Empty file", "Send the bytes of a picture."),
+    "image_type_unsupported": Code(422, "Not an accepted picture", "Send a PNG, JPEG or WebP file."),
+    "image_truncated": Code(422, "File ends too early", "Upload the whole file again."),
+    "image_corrupt": Code(422, "File does not decode", "Save the picture again as PNG or JPEG."),
+    "image_too_large": Code(422, "Too many pixels", "Scale the picture down to the limits in the detail."),
+    "image_animated": Code(422, "Animated picture", "Send a single frame."),
+    "image_mode_unsupported": Code(422, "Colour mode not accepted", "Convert the picture to 8-bit RGB, RGBA or grey."),
+    "mask_missing": Code(422, "No mask", "Send `mask`, or an image with transparent pixels."),
+    "mask_alpha_missing": Code(422, "Mask without alpha", "Set mask_channel to luma or auto."),
+    "mask_size_mismatch": Code(422, "Mask of another size", "Send a mask of the size of the image."),
+    "mask_empty": Code(422, "Empty mask", "Paint the region to replace in white."),
     "file_not_found": Code(422, "No such file", "Upload the picture to /v1/files and use the id that comes back."),
 }
 

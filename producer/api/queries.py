@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from producer.api.schemas import Text
+from producer.api.schemas import BatchLabel, UserName
 from storage.job import JobState
 
 MAX_WAIT_SECONDS = 60
@@ -43,8 +43,8 @@ class ListQuery(_Closed):
     """Of GET /v1/jobs."""
 
     status: JobState | None = Field(None, description="Only jobs in this state.")
-    batch: Annotated[Text, Field(max_length=40)] | None = Field(None, description="Only jobs with this label.")
-    user: Annotated[Text, Field(max_length=256)] | None = Field(None, description="Your name for an end-user.")
+    batch: BatchLabel | None = Field(None, description="Only jobs with this label.")
+    user: UserName | None = Field(None, description="Your name for an end-user.")
     created_after: AwareDatetime | None = Field(None, description="RFC 3339, with a zone.")
     limit: Annotated[int, Field(ge=1, le=200)] = Field(50, description="Jobs a page.")
     cursor: Annotated[str, Field(pattern=r"^job_[0-9a-z]{26}$")] | None = Field(

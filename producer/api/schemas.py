@@ -54,7 +54,9 @@ def _bad_metadata(expected: str) -> PydanticCustomError:
     return PydanticCustomError("metadata_invalid", "Metadata takes {expected}.", {"expected": expected})
 
 
-Text = Annotated[str, AfterValidator(_storable)]
+UserName = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_storable)]
+# As long as an id, since a batch will have one.
+BatchLabel = Annotated[str, Field(min_length=1, max_length=40), AfterValidator(_storable)]
 
 
 class JobFields(InpaintParams):
@@ -66,13 +68,13 @@ class JobFields(InpaintParams):
     deadline_seconds: Annotated[float, Field(gt=0, le=MAX_DEADLINE_SECONDS)] | None = Field(
         None, description="The job expires when it is not finished this long after it was sent."
     )
-    user: Annotated[Text, Field(min_length=1, max_length=256)] | None = Field(
+    user: UserName | None = Field(
         None, description="Your name for your end-user. Only a pseudonym of it is stored and shown."
     )
     metadata: Annotated[dict[str, JsonValue], AfterValidator(_metadata)] = Field(
         default_factory=dict, description="Anything of yours: at most 16 keys and 4096 bytes of JSON."
     )
-    batch: Annotated[Text, Field(min_length=1, max_length=40)] | None = Field(
+    batch: BatchLabel | None = Field(
         None, description="A label that groups jobs; `GET /v1/jobs?batch=` lists them."
     )
     webhook_url: str | None = Field(None, description="Not supported yet.")

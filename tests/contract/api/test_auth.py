@@ -1,0 +1,61 @@
+"""Keys and scopes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+
+from tests.contract.api.serving import Stack, Tenant, request
+from tests.contract.api.test_bad_input import refused
+
+ROUTES = [
+    ("POST", "/v1/jobs", "submit"),
+    ("GET", "/v1/jobs", "read"),
+    ("GET", f"/v1/jobs/job_{'0' * 26}", "read"),
+    ("POST", f"/v1/jobs/job_{'0' * 26}/cancel", "submit"),
+    ("GET", f"/v1/jobs/job_{'0' * 26}/images/0", "read"),
+    ("POST", "/v1/files", "submit"),
+    ("GET", "/v1/models", "read"),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "scope"), ROUTES)
+def test_every_route_wants_a_key_of_the_right_scope(stack: Stack, method: str, path: str, scope: str) -> None:
+    url = stack.url + path
+    other = stack.tenant("scopes", "read" if scope == "submit" else "submit").key
+
+    missing = httpx.request(method, url)
+    refused(missing, 401, "key_missing")
+    assert missing.headers["www-authenticate"] == "Bearer"
+    refused(httpx.request(method, url, headers={"Authorization": "Bearer ipd_wrong"}), 401, "key_invalid")
+    lacking = httpx.request(method, url, headers={"Authorization": f"Bearer {other}"})
+    assert scope in refused(lacking, 403, "scope_missing")["detail"]
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "Basic dXNlcjpwYXNz", "ipd_naked"])
+def test_anything_but_a_bearer_key_is_no_key(stack: Stack, header: str) -> None:
+    refused(httpx.get(f"{stack.url}/v1/jobs", headers={"Authorization": header}), 401, "key_missing")
+
+
+def test_bytes_that_are_no_text_are_no_key(stack: Stack) -> None:
+    refused(httpx.get(f"{stack.url}/v1/jobs", headers={"Authorization": b"Bearer \xff\xfe"}), 401, "key_invalid")
+
+
+def test_an_expired_key_is_unknown(stack: Stack) -> None:
+    tenant_id = stack.services.keys.create_tenant("expired")
+    past = datetime.now(UTC) - timedelta(seconds=5)
+    key = stack.services.keys.create_key(tenant_id, ["read"], expires_at=past)
+    refused(httpx.get(f"{stack.url}/v1/jobs", headers={"Authorization": f"Bearer {key}"}), 401, "key_invalid")
+
+
+def test_admin_may_do_all_of_it(stack: Stack) -> None:
+    with stack.tenant("operator", "admin").http as http:
+        assert http.post("/v1/jobs", json=request()).status_code == 202
+        assert http.get("/v1/jobs").status_code == 200
+
+
+def test_nothing_is_read_before_the_key(tenant: Tenant) -> None:
+    answer = httpx.post(f"{tenant.stack.url}/v1/jobs", content=b"{", headers={"content-type": "application/json"})
+    refused(answer, 401, "key_missing")
