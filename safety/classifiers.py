@@ -43,7 +43,7 @@ class ConceptClassifier:
         self._processor = processor
         self._concepts = tuple(concepts or (f"concept_{k}" for k in range(_CONCEPTS)))
         self._specials = tuple(specials or (f"{SPECIAL_PREFIX}{k}" for k in range(_SPECIALS)))
-        if (len(self._concepts), len(self._specials)) != (_CONCEPTS, _SPECIALS):
+        if (len(set(self._concepts)), len(set(self._specials))) != (_CONCEPTS, _SPECIALS):
             raise ValueError(f"The checker has {_CONCEPTS} concepts and {_SPECIALS} special ones; name each once.")
         if not all(name.startswith(SPECIAL_PREFIX) for name in self._specials):
             raise ValueError(f"Names of special-care concepts begin with `{SPECIAL_PREFIX}`.")

@@ -60,13 +60,13 @@ def load_document(path: Path = PACKAGED) -> tuple[PolicyDocument, str]:
     except OSError as error:
         raise PolicyError(f"Cannot read the policy {path}: {error.strerror}. Set INPAINTD_POLICY.") from error
     try:
-        root = parse(data)
+        root, content = parse(data)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         raise _broken(path, line, error.problem or "not YAML") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise _broken(path, None, f"not YAML text ({error})") from error
-    return _checked(path, root, yaml.SafeLoader("").construct_document(root)), hashlib.sha256(data).hexdigest()
+    return _checked(path, root, content), hashlib.sha256(data).hexdigest()
 
 
 def _checked(path: Path, root: yaml.Node, content: object) -> PolicyDocument:

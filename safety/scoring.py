@@ -85,7 +85,7 @@ def _signals(
         Signal(
             name=f"{classifier.name}.{concept}@{view}",
             value=score if math.isfinite(score) else None,
-            threshold=rule.threshold if (rule := _rule_for(concept, required)) else None,
+            threshold=rule.threshold if (rule := rule_for(concept, required)) else None,
             backend=classifier.name,
             version=classifier.version,
             error=None if math.isfinite(score) else f"score is {score}",
@@ -107,12 +107,12 @@ def _findings(
     for of_view in scores:
         for concept, score in of_view.items():
             highest[concept] = max(highest.get(concept, -math.inf), score if math.isfinite(score) else -math.inf)
-    over = {rule.id for c, s in highest.items() if (rule := _rule_for(c, required)) is not None and s > rule.threshold}
+    over = {rule.id for c, s in highest.items() if (rule := rule_for(c, required)) is not None and s > rule.threshold}
     found = [_finding(rule, policy, stage) for rule in required.rules if rule.id in over]
     return found + [_unchecked(FAILED, policy, stage)] * any(s.error for s in signals)
 
 
-def _rule_for(concept: str, required: RequiredClassifier) -> ScoreRule | None:
+def rule_for(concept: str, required: RequiredClassifier) -> ScoreRule | None:
     if any(fnmatchcase(concept, pattern) for pattern in required.recorded):
         return None
     matching = (r for r in required.rules if any(fnmatchcase(concept, p) for p in r.concepts))

@@ -11,7 +11,7 @@ import hmac
 import io
 import math
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,9 +26,8 @@ SMALLEST_SIDE = 64
 _VERSION = 1
 _ID_BITS, _TAG_BITS = 36, 24
 _BITS = 64
-_RUNGS = ((14.0, 0), (14.0, 1), (16.0, 2), (22.0, 4), (30.0, 8), (40.0, 16))
+_RUNGS = ((14.0, 0), (14.0, 1), (18.0, 1), (22.0, 2), (30.0, 4), (40.0, 12))
 """Quantization step, and how far values are pulled in from 0 and 255 first, so that a mark is not clipped away."""
-_TRIAL_QUALITY = 80
 
 Box = tuple[int, int, int, int]
 Floats = NDArray[np.float32]
@@ -43,14 +42,26 @@ class Mark:
     psnr_db: float | None
 
 
+def jpeg_trial(marked: Image.Image) -> Image.Image:
+    """What a JPEG of quality 80 leaves of a picture."""
+    buffer = io.BytesIO()
+    marked.convert("RGB").save(buffer, "JPEG", quality=80)
+    return Image.open(buffer)
+
+
 def embed(
-    image: Image.Image, keys: MarkKeys, region: Box | None = None, rng_seed: bytes | None = None
+    image: Image.Image,
+    keys: MarkKeys,
+    region: Box | None = None,
+    rng_seed: bytes | None = None,
+    trial: Callable[[Image.Image], Image.Image] = jpeg_trial,
 ) -> tuple[Image.Image, Mark]:
     """A marked copy of an RGB or RGBA image, and the mark: same size and mode, same alpha.
 
     Only pixels inside `region` (left, top, right, bottom) change when it is given. The id is random, or follows from
-    `rng_seed`. The weakest strength is taken that reads back from the marked pixels and from a JPEG of them at quality
-    80; where no strength survives that JPEG, the weakest that reads back from the pixels.
+    `rng_seed`. The weakest strength is taken that reads back from the marked pixels and from what `trial` makes of
+    them, such as the encoding they are about to get; where no strength survives the trial, the weakest that reads back
+    from the pixels.
     Raises MarkError, and the picture must not be released, when none does, when a side of the image or of the region
     is shorter than 64 pixels, or on another mode.
     """
@@ -61,7 +72,7 @@ def embed(
     for marked in _attempts(image, box, bits, key):
         if _decode(marked, key) != message:
             continue
-        if _decode(_trial(marked), key) == message:
+        if _decode(trial(marked), key) == message:
             return marked, _mark(message, key, _psnr(image, marked))
         fallback = fallback or marked
     if fallback is None:
@@ -146,12 +157,6 @@ def _attempt(image: Image.Image, pixels: Floats, box: Box, writing: mark_grid.Wr
     if image.mode == "RGBA":
         out.putalpha(image.getchannel("A"))
     return out
-
-
-def _trial(marked: Image.Image) -> Image.Image:
-    buffer = io.BytesIO()
-    marked.convert("RGB").save(buffer, "JPEG", quality=_TRIAL_QUALITY)
-    return Image.open(buffer)
 
 
 def _psnr(before: Image.Image, after: Image.Image) -> float:

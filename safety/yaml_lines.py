@@ -1,14 +1,15 @@
 """YAML with line numbers, so that a complaint about a file can point into it."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import yaml
 
 Place = tuple[int | str, ...]
 
 
-def parse(data: bytes) -> yaml.Node:
-    """The node tree of the one document in `data`.
+def parse(data: bytes) -> tuple[yaml.Node, Any]:
+    """The node tree of the one document in `data`, for lines, and its content.
 
     Raises yaml.MarkedYAMLError, with the line where there is one, on bad syntax, an empty file, and a repeated key.
     """
@@ -16,15 +17,16 @@ def parse(data: bytes) -> yaml.Node:
     if root is None:
         raise yaml.MarkedYAMLError(problem="the file is empty")
     _refuse_repeated_keys(root)
-    return root
+    return root, yaml.SafeLoader("").construct_document(root)
 
 
 def _refuse_repeated_keys(node: yaml.Node) -> None:
-    seen: set[Hashable] = set()
+    seen: set[str] = set()
     for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
-        if key.value in seen:
-            raise yaml.MarkedYAMLError(problem=f"`{key.value}` occurs twice", problem_mark=key.start_mark)
-        seen.add(key.value)
+        name = str(key.value)
+        if name in seen:
+            raise yaml.MarkedYAMLError(problem=f"`{name}` occurs twice", problem_mark=key.start_mark)
+        seen.add(name)
         _refuse_repeated_keys(value)
     for item in node.value if isinstance(node, yaml.SequenceNode) else ():
         _refuse_repeated_keys(item)

@@ -1,0 +1,140 @@
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from safety.errors import PolicyError
+from safety.policy import PACKAGED, load_document, load_policy
+from safety.scoring import rule_for
+from safety.verdict import Action
+
+TEXT = PACKAGED.read_text()
+MODEL_CARD = {
+    "minor_sexual": "block",
+    "ncii_nudify": "block",
+    "sexual_adult": "review",
+    "gore": "review",
+    "demeaning": "review",
+    "hate_stereotype": "review",
+    "impersonation": "review",
+    "disinformation": "review",
+    "document_forgery": "review",
+    "copyright_mark_removal": "review",
+    "self_harm": "review",
+    "factuality": "allow",
+    "test_pattern": "review",
+    "unchecked": "review",
+}
+
+
+def _broken(tmp_path: Path, old: str, new: str) -> PolicyError:
+    """What the packaged policy raises once `old`, which it has, is replaced by `new`."""
+    assert TEXT.count(old) >= 1
+    path = tmp_path / "policy.yaml"
+    path.write_text(TEXT.replace(old, new, 1))
+    with pytest.raises(PolicyError) as raised:
+        load_policy(path)
+    return raised.value
+
+
+def _line(text: str) -> int:
+    return next(n for n, line in enumerate(TEXT.splitlines(), start=1) if text in line)
+
+
+def test_the_packaged_policy_says_which_file_it_is() -> None:
+    policy = load_policy()
+    assert policy.label == "inpaint-default@2026.1.0"
+    assert policy.sha256 == hashlib.sha256(PACKAGED.read_bytes()).hexdigest()
+
+
+def test_every_category_of_the_model_card_has_an_action_and_a_sentence() -> None:
+    categories = load_policy().categories
+    assert {name: category.action.value for name, category in categories.items()} == MODEL_CARD
+    for category in categories.values():
+        assert category.message[0].isupper()
+        assert category.message.endswith(".")
+
+
+def test_every_category_can_be_reached() -> None:
+    document, _ = load_document()
+    score_rules = [rule for required in document.result_classifiers for rule in required.rules]
+    reached = {rule.category for rule in [*document.prompt_rules, *score_rules]}
+    assert reached == document.categories.keys() - {"unchecked"}
+
+
+def test_score_rules_judge_their_examples() -> None:
+    document, _ = load_document()
+    for required in document.result_classifiers:
+        for rule in required.rules:
+            for example, applies in [(e, True) for e in rule.positive] + [(e, False) for e in rule.negative]:
+                over = {
+                    judge.id
+                    for concept, score in example.scores.items()
+                    if (judge := rule_for(concept, required)) and score > judge.threshold
+                }
+                assert (rule.id in over) is applies
+
+
+def test_an_operators_own_policy_is_used(tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text(TEXT.replace("name: inpaint-default", "name: house-rules"))
+    assert load_policy(path).label == "house-rules@2026.1.0"
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match=r"none\.yaml.*INPAINTD_POLICY"):
+        load_policy(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("    severity: 6\n", "    severity: 5\n", "categories.minor_sexual.severity"),
+        ("    action: block\n", "    action: scold\n", "categories.minor_sexual.action"),
+        ("    within: 12\n", "    withn: 12\n", "prompt_rules.0.withn"),
+        ("    category: minor_sexual\n", "    category: minor_sexul\n", "no category `minor_sexul`"),
+        ("  - id: prompt.nudify_from\n", "  - id: prompt.nudify\n", "`prompt.nudify` is used twice"),
+        ("notices: [factuality]\n", "notices: [facts]\n", "no category `facts`"),
+    ],
+)
+def test_a_broken_policy_names_the_line(tmp_path: Path, old: str, new: str, says: str) -> None:
+    error = _broken(tmp_path, old, new)
+    assert says in str(error)
+    assert error.line == _line(old.strip())
+    assert f"line {error.line}" in str(error)
+
+
+def test_an_unknown_word_list_is_found_at_its_rule(tmp_path: Path) -> None:
+    error = _broken(tmp_path, "all: [[minors], ", "all: [[minor], ")
+    assert "no word list `minor`" in str(error)
+    assert error.line == _line("- id: prompt.minor_sexual")
+
+
+def test_a_rule_without_words_is_refused(tmp_path: Path) -> None:
+    assert "asks for no words" in str(_broken(tmp_path, "    all: [[nudify_means]]\n", ""))
+
+
+def test_a_rule_without_examples_is_refused(tmp_path: Path) -> None:
+    old = TEXT[TEXT.index("    positive:\n      - deepnude style") : TEXT.index("  - id: prompt.nudify_state")]
+    assert "positive" in str(_broken(tmp_path, old, ""))
+
+
+def test_bad_yaml_and_repeated_keys_name_the_line(tmp_path: Path) -> None:
+    assert _broken(tmp_path, "notices: [factuality]", "notices: [factuality").line is not None
+    repeated = _broken(tmp_path, "version: 2026.1.0", "version: 2026.1.0\nversion: 2026.1.1")
+    assert repeated.line == _line("version: 2026.1.0") + 1
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"- a\n- b\n", b"a: !!python/object:os.system {}\n"])
+def test_what_is_no_policy_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_bytes(content)
+    with pytest.raises(PolicyError):
+        load_policy(path)
+
+
+def test_a_policy_may_not_let_the_unchecked_pass(tmp_path: Path) -> None:
+    unchecked = TEXT[TEXT.index("  unchecked:") : TEXT.index("# Sentences that go")]
+    allowed = unchecked.replace(Action.REVIEW.value, Action.ALLOW.value, 1)
+    assert "unchecked" in str(_broken(tmp_path, unchecked, allowed))
+    assert "unchecked" in str(_broken(tmp_path, unchecked, "\n"))
