@@ -1,0 +1,148 @@
+"""The denoiser stage: the 9-channel UNet that fills the hole, trained on encoded scenes."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import structlog
+import torch
+from diffusers import DDIMScheduler, UNet2DConditionModel
+from torch import Tensor
+from transformers import CLIPTextModel
+
+from worker.pocket.averages import Average
+from worker.pocket.pool import Latents
+from worker.pocket.text import WIDTH
+from worker.pocket.twins import HALVES, Twins
+
+log = structlog.get_logger(__name__)
+
+CONFIG = {
+    "sample_size": 16,
+    "in_channels": 9,
+    "out_channels": 4,
+    "block_out_channels": (32, 64, 128),
+    "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
+    "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+    "layers_per_block": 1,
+    "cross_attention_dim": WIDTH,
+    "attention_head_dim": 4,
+    "norm_num_groups": 16,
+}
+# BATCH is one half's share of a step.
+BATCH, STEPS, PEAK_RATE, WARM_UP, COOL_DOWN = 24, 6000, 1e-3, 300, 0.3
+CAPTION_DROP = 0.06
+# Min-SNR weighting: Hang et al. 2023, "Efficient Diffusion Training via Min-SNR Weighting Strategy".
+SNR_CAP = 5.0
+SAVE_EVERY = 250
+
+
+def make_scheduler() -> DDIMScheduler:
+    """Stable Diffusion's noise schedule; v-prediction, because it settles the large shapes sooner."""
+    return DDIMScheduler(
+        num_train_timesteps=1000,
+        beta_schedule="scaled_linear",
+        beta_start=0.00085,
+        beta_end=0.012,
+        prediction_type="v_prediction",
+        steps_offset=1,
+        clip_sample=False,
+        set_alpha_to_one=False,
+    )
+
+
+def make_unet() -> UNet2DConditionModel:
+    """An untrained denoiser, channels last."""
+    return UNet2DConditionModel(**CONFIG).to(memory_format=torch.channels_last)
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What the denoiser learns from: encoded scenes, token ids (contexts, answers, 77), a frozen reader."""
+
+    latents: Latents
+    ids: Tensor
+    empty_ids: Tensor
+    reader: CLIPTextModel
+
+
+def learning_rate(step: int, steps: int) -> float:
+    """Warm up, hold, then fall linearly to zero over the last part: a run can be prolonged while it holds."""
+    falling = (steps - step) / (steps * COOL_DOWN)
+    return PEAK_RATE * min(1.0, (step + 1) / WARM_UP, max(falling, 0.0))
+
+
+def train_unet(lesson: Lesson, seed: int, checkpoint: Path, steps: int = STEPS) -> UNet2DConditionModel:
+    """Train from the checkpoint if there is one, and return the averaged denoiser.
+
+    Each step draws its numbers from (seed, step), so a run that was stopped goes on as if it had not been.
+    """
+    torch.manual_seed(seed)
+    unet, scheduler = make_unet(), make_scheduler()
+    optimiser = torch.optim.AdamW(unet.parameters(), lr=PEAK_RATE, weight_decay=0.01, betas=(0.9, 0.99))
+    average, first, running = Average(unet, 0.999), 0, math.nan
+    if checkpoint.exists():
+        first = _resume(checkpoint, unet, optimiser, average)
+
+    def loss_of(model: UNet2DConditionModel, rng: np.random.Generator) -> Tensor:
+        return _loss(model, scheduler, lesson, rng)
+
+    twins = Twins(unet, loss_of)
+    for step in range(first, steps):
+        optimiser.param_groups[0]["lr"] = learning_rate(step, steps)
+        loss = twins.backward([np.random.default_rng((seed, step, half)) for half in range(HALVES)])
+        torch.nn.utils.clip_grad_norm_(unet.parameters(), 1.0)
+        optimiser.step()
+        average.update(unet)
+        running = loss if math.isnan(running) else running + (loss - running) / 100
+        if (step + 1) % SAVE_EVERY == 0:
+            log.info("unet_step", step=step + 1, loss=round(running, 5))
+            _save(checkpoint, unet, optimiser, average, step + 1)
+    average.copy_to(unet)
+    return unet.eval()
+
+
+def _loss(unet: UNet2DConditionModel, scheduler: DDIMScheduler, lesson: Lesson, rng: np.random.Generator) -> Tensor:
+    latents = lesson.latents
+    row, answer = rng.integers(0, len(latents.targets), BATCH), rng.integers(0, latents.targets.shape[1], BATCH)
+    target, masked, cells = latents.targets[row, answer], latents.masked[row], latents.cells[row]
+    noise = torch.from_numpy(rng.standard_normal(tuple(target.shape), dtype=np.float32))
+    times = torch.from_numpy(rng.integers(0, scheduler.config.num_train_timesteps, BATCH))
+    dropped = torch.from_numpy(rng.random(BATCH) < CAPTION_DROP)[:, None]
+    words = _read(lesson.reader, torch.where(dropped, lesson.empty_ids, lesson.ids[row, answer]))
+    noisy = torch.cat([scheduler.add_noise(target, noise, times), cells, masked], dim=1)
+    guess = unet(noisy.contiguous(memory_format=torch.channels_last), times, words).sample
+    kept = scheduler.alphas_cumprod[times]
+    ratio = kept / (1 - kept)
+    weight = ratio.clamp(max=SNR_CAP) / (ratio + 1)
+    error = (guess - scheduler.get_velocity(target, noise, times)).pow(2).mean((1, 2, 3))
+    return (weight * error).mean()
+
+
+@torch.no_grad()
+def _read(reader: CLIPTextModel, ids: Tensor) -> Tensor:
+    return reader(input_ids=ids).last_hidden_state
+
+
+def _save(
+    path: Path, unet: UNet2DConditionModel, optimiser: torch.optim.Optimizer, average: Average, step: int
+) -> None:
+    state = {
+        "unet": unet.state_dict(),
+        "optimiser": optimiser.state_dict(),
+        "average": average.weights,
+        "count": average.count,
+        "step": step,
+    }
+    unfinished = path.with_suffix(".part")
+    torch.save(state, unfinished)
+    unfinished.replace(path)
+
+
+def _resume(path: Path, unet: UNet2DConditionModel, optimiser: torch.optim.Optimizer, average: Average) -> int:
+    state = torch.load(path, weights_only=True)
+    unet.load_state_dict(state["unet"])
+    optimiser.load_state_dict(state["optimiser"])
+    average.weights, average.count = state["average"], state["count"]
+    return int(state["step"])
