@@ -17,9 +17,9 @@ _numbers = itertools.count()
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_server() -> Iterator[str]:
     """The address of a PostgreSQL that this session started."""
-    with servers.postgres(tmp_path_factory.mktemp("postgres")) as uri:
+    with servers.postgres() as uri:
         yield uri
 
 

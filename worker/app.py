@@ -35,9 +35,10 @@ class Station:
             self._process.answer()
 
     def _on_logging(self, **_: Any) -> None:
-        configure_logging(json=self._storage.log_json)
+        """Being connected is enough: Celery leaves the logging as it is."""
 
     def _on_init(self, **_: Any) -> None:
+        configure_logging(json=self._storage.log_json)  # Celery sets logging up only after this signal
         try:
             self._process = WorkerProcess(self._storage, SafetySettings.from_env(), WorkerSettings.from_env())
         except Exception as problem:

@@ -81,7 +81,11 @@ def test_settings_come_from_the_environment_in_their_types() -> None:
 
 @pytest.mark.parametrize(
     ("env", "message"),
-    [({}, "X_NAME is not set"), ({"X_NAME": "n", "X_COUNT": "x"}, "X_COUNT='x'"), ({"X_NAME": "n", "X_ON": "2"}, "X_ON")],
+    [
+        ({}, "X_NAME is not set"),
+        ({"X_NAME": "n", "X_COUNT": "x"}, "X_COUNT='x'"),
+        ({"X_NAME": "n", "X_ON": "2"}, "X_ON"),
+    ],
 )
 def test_unusable_settings_name_the_variable(env: dict[str, str], message: str) -> None:
     with pytest.raises(SettingsError, match=message):

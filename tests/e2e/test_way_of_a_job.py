@@ -1,0 +1,191 @@
+"""The way of a job: submit, Redis, Celery, pipeline, checker, mark, S3, SQL, download. Nothing here is a stand-in."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import redis
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from safety import credentials, watermark
+from safety.authority import load_or_create_authority
+from safety.mark_keys import MarkKeys
+from storage.database import Database, migrate
+from storage.job_reader import JobReader
+from storage.key_store import KeyStore
+from storage.object_store import open_object_store
+from storage.settings import StorageSettings
+from tests import servers
+from tests.service import MARK_SECRET, Service, data_uri, pixels, service, settings
+
+SIZE = 128
+BOX = (32, 32, 96, 96)
+
+
+@pytest.fixture(scope="module")
+def deployment(
+    tmp_path_factory: pytest.TempPathFactory, postgres_server: str, redis_url: str, s3_server: servers.S3Server
+) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("e2e")
+    with servers.fresh_database(postgres_server, "way_of_a_job") as database_url:
+        migrate(database_url)
+        env = settings(folder, database_url=database_url, redis_url=redis_url, s3=s3_server)
+        with service(folder, env) as running:
+            yield running
+
+
+@pytest.fixture(scope="module")
+def picture() -> Image.Image:
+    """A greenish gradient with grain: every pixel is easy to tell from its neighbour."""
+    rng = np.random.default_rng(5)
+    ramp = np.linspace(60, 150, SIZE)[:, None, None] + np.array([0, 40, 10])
+    return Image.fromarray((ramp + rng.integers(-12, 12, (SIZE, SIZE, 3))).clip(0, 255).astype(np.uint8))
+
+
+@pytest.fixture(scope="module")
+def mask() -> Image.Image:
+    drawn = Image.new("L", (SIZE, SIZE), 0)
+    ImageDraw.Draw(drawn).rectangle([BOX[0], BOX[1], BOX[2] - 1, BOX[3] - 1], fill=255)
+    return drawn
+
+
+@pytest.fixture(scope="module")
+def job(deployment: Service, picture: Image.Image, mask: Image.Image) -> dict[str, Any]:
+    """One job at the end of its way. A hard edge makes the untouched pixels exactly those outside the mask."""
+    done = deployment.run(image=data_uri(picture), mask=data_uri(mask), prompt="a red circle", seed=11, blend="hard")
+    assert done["status"] == "succeeded", done
+    return done
+
+
+def outside(mask: Image.Image) -> NDArray[np.bool_]:
+    return np.asarray(mask) == 0
+
+
+def test_a_red_circle_is_red(deployment: Service, job: dict[str, Any][str, object]) -> None:
+    made = pixels(deployment.image(job)).astype(int)
+    middle = made[56:72, 56:72].reshape(-1, 3).mean(axis=0)
+    assert middle[0] > 150, middle
+    assert middle[0] > middle[1] + 80, middle
+    assert middle[0] > middle[2] + 80, middle
+
+
+def test_pixels_outside_the_mask_are_the_inputs_own_before_marking(
+    deployment: Service, job: dict[str, Any], picture: Image.Image, mask: Image.Image
+) -> None:
+    kept = np.asarray(picture)[outside(mask)]
+    untouched = job["receipt"]["untouched"]
+    assert untouched == {"checked": True, "pixels": len(kept), "sha256": hashlib.sha256(kept.tobytes()).hexdigest()}
+    # What left the service carries the mark as well, and only that.
+    marked = pixels(deployment.image(job))[outside(mask)].astype(int)
+    assert np.abs(marked - kept).mean() < 4
+
+
+def test_the_mark_is_read_back(deployment: Service, job: dict[str, Any]) -> None:
+    found = watermark.detect(Image.open(BytesIO(deployment.image(job))), MarkKeys.from_secret(MARK_SECRET))
+    assert found is not None
+    assert found.id == job["images"][0]["watermark_id"]
+
+
+def test_the_credentials_say_what_was_done(deployment: Service, job: dict[str, Any]) -> None:
+    authority = load_or_create_authority(deployment.folder / "credentials")
+    stated = credentials.read(deployment.image(job), "image/png", authority)
+    assert stated is not None
+    assert stated.made_here, stated.problems
+    assert stated.watermark_id == job["images"][0]["watermark_id"]
+    assert stated.model == "inpaint-pocket"
+    assert stated.mask_box == BOX
+    assert stated.has_parent
+
+
+def test_the_row_the_object_and_the_answer_are_the_same_picture(deployment: Service, job: dict[str, Any]) -> None:
+    storage = StorageSettings.from_env(deployment.env)
+    database = Database(storage.database_url)
+    tenant = KeyStore(database).create_tenant("tests")
+    row = JobReader(database).get(job["id"], tenant)
+    events = [event.type for event in JobReader(database).events(job["id"], tenant)]
+    database.close()
+    stored = open_object_store(storage).get(row.images[0].key)
+    assert storage.objects.startswith("s3://")
+    assert storage.database_url.startswith("postgresql://")
+    assert stored == deployment.image(job)
+    assert hashlib.sha256(stored).hexdigest() == row.images[0].sha256 == job["images"][0]["sha256"]
+    assert events == ["job.queued", "job.started", "job.succeeded"]
+
+
+def test_the_ring_came_through_celery(deployment: Service, job: dict[str, Any]) -> None:
+    log = (deployment.folder / "worker.log").read_text()
+    assert "Task inpaintd.work" in log
+    assert job["id"] in log
+
+
+def test_the_receipt_accounts_for_the_way(job: dict[str, Any]) -> None:
+    assert job["receipt"]["actual_steps"] == job["progress"]["step"] == job["progress"]["steps"] == 30
+    assert set(job["receipt"]["timings"]) == {"queued", "load", "denoise", "check", "mark", "save"}
+    assert job["model"]["name"] == "inpaint-pocket"
+    assert len(job["model"]["sha256"]) == 64
+    assert job["params"]["seed"] == 11
+
+
+def test_a_seed_means_the_same_picture(deployment: Service, picture: Image.Image, mask: Image.Image) -> None:
+    """Two alike and two others at once: whichever share a step, equal seeds give equal pixels before the mark."""
+    fields = {"image": data_uri(picture), "mask": data_uri(mask), "prompt": "a blue square", "steps": 12}
+    submitted = [deployment.submit(**fields, seed=seed) for seed in (5, 6, 5, 7)]
+    done = [deployment.get(job["id"], wait=60) for job in submitted]
+    assert [job["status"] for job in done] == ["succeeded"] * 4
+    first, other, second, _ = [pixels(deployment.image(job)).astype(int) for job in done]
+    # Marks carry random ids and move pixels by a few levels; another seed moves them by far more.
+    assert np.abs(first - second).mean() < 3
+    assert np.abs(first - other)[~outside(mask)].mean() > 3
+
+
+def test_several_images_are_several_seeds(deployment: Service, picture: Image.Image, mask: Image.Image) -> None:
+    done = deployment.run(
+        image=data_uri(picture), mask=data_uri(mask), prompt="a green star", steps=8, seed=1, num_images=2
+    )
+    assert [image["seed"] for image in done["images"]] == [1, 2]
+    assert deployment.image(done, 0) != deployment.image(done, 1)
+
+
+def test_the_test_pattern_waits_in_quarantine_with_its_rule_named(
+    deployment: Service, picture: Image.Image, mask: Image.Image
+) -> None:
+    held = deployment.run(image=data_uri(picture), mask=data_uri(mask), prompt="the inpaintd test pattern", seed=1)
+    assert held["status"] in ("held", "blocked")
+    assert "result.test_pattern" in [finding["rule"] for finding in held["safety"]["findings"]]
+    assert held["images"] == []
+    with deployment.http as http:
+        assert http.get(f"/v1/jobs/{held['id']}/images/0").status_code == 404
+
+
+def test_jobs_go_on_after_redis_was_emptied(deployment: Service, picture: Image.Image, mask: Image.Image) -> None:
+    fields = {"image": data_uri(picture), "mask": data_uri(mask), "prompt": "a pink heart", "steps": 4}
+    submitted = [deployment.submit(**fields) for _ in range(3)]
+    redis.Redis.from_url(deployment.env["INPAINTD_REDIS_URL"]).flushall()
+    assert [deployment.get(job["id"], wait=60)["status"] for job in submitted] == ["succeeded"] * 3
+
+
+def test_cancel_stops_a_running_job(deployment: Service, picture: Image.Image, mask: Image.Image) -> None:
+    job = deployment.submit(
+        image=data_uri(picture), mask=data_uri(mask), prompt="a white ring", steps=150, num_images=8
+    )
+    deployment.await_state(job["id"], "running")
+    with deployment.http as http:
+        http.post(job["links"]["cancel"]).raise_for_status()
+    ended = deployment.get(job["id"], wait=60)
+    assert ended["status"] == "canceled"
+    assert ended["receipt"]["actual_steps"] < 150
+
+
+def test_logs_hold_no_secret(deployment: Service, job: dict[str, Any]) -> None:
+    for log in Path(deployment.folder).glob("*.log"):
+        text = log.read_text()
+        assert MARK_SECRET not in text
+        assert deployment.key not in text
+        assert deployment.env["INPAINTD_S3_SECRET_KEY"] not in text
