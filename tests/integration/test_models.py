@@ -13,13 +13,10 @@ from diffusers import StableDiffusionInpaintPipeline
 from safetensors.torch import load_file, save_file
 
 from tests.integration.ldm_layout import to_ldm
-from tests.unit.engine.tiny_model import tiny_pipeline
-from worker.engine.devices import Device, pick_device
+from tests.unit.engine.tiny_model import CPU, HALF, tiny_pipeline
 from worker.errors import ModelUnusable
 from worker.models import LoadedModel, load_model
 
-CPU = pick_device("cpu")
-HALF = Device("cpu", torch.float16, torch.device("cpu"))
 UNET_FILE = "diffusion_pytorch_model.safetensors"
 
 
@@ -88,6 +85,11 @@ def test_a_folder_loads_whole(saved: Path, pipeline: StableDiffusionInpaintPipel
     assert model.concept_names == tuple(f"concept_{index}" for index in range(17))
     assert not model.unet.training
     assert not any(weight.requires_grad for weight in model.unet.parameters())
+
+
+def test_loading_draws_no_bars_into_the_log(saved: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    load_model(str(saved), CPU)
+    assert "%|" not in capfd.readouterr().err
 
 
 def test_the_hash_names_the_weights_and_nothing_else(saved: Path, folder: Path) -> None:

@@ -10,6 +10,7 @@ from worker.errors import ModelUnusable
 from worker.models.folder import load_folder
 from worker.models.hub import fetch
 from worker.models.loaded import LoadedModel
+from worker.models.quiet import silence_progress_bars
 from worker.models.single_file import SUFFIXES, load_single_file
 
 __all__ = ["LoadedModel", "load_model"]
@@ -29,6 +30,7 @@ def load_model(
     `safety_checker_source` stands in where the model brings no checker. `config_source` describes the architecture of
     a single file. Raises ModelUnusable with a sentence.
     """
+    silence_progress_bars()
     if source == POCKET:
         return load_folder(_POCKET_FOLDER, _POCKET_NAME, device, safety_checker_source)
     path = Path(source).expanduser()

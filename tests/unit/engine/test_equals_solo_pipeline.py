@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ import torch
 from storage.params import SchedulerName
 from tests.unit.engine.requests import cell_mask, noise_image, request
 from tests.unit.engine.solo import RecordingRunner, relative_error, solo
-from tests.unit.engine.tiny_model import scheduler
+from tests.unit.engine.tiny_model import HALF, scheduler, tiny_model
 from worker.engine.engine import Engine
 from worker.engine.request import InpaintRequest, InpaintResult
 from worker.errors import RequestCanceled
@@ -132,6 +133,13 @@ def test_shortest_and_longest_runs_stay_finite(runner: RecordingRunner, name: Sc
         # The UNet is not what is tried here, and 150 calls of it would take long.
         runner.advance(trajectory, latents / latents.std())
     assert torch.isfinite(trajectory.latents).all()
+
+
+def test_half_precision_draws_the_same_noise(model: LoadedModel, tmp_path: Path) -> None:
+    item = request("r", scheduler=SchedulerName.EULER_ANCESTRAL, strength=0.6)
+    half = run_alone(RecordingRunner(tiny_model(tmp_path, HALF)), item)
+    assert half.dtype == torch.float32
+    assert relative_error(half, run_alone(RecordingRunner(model), item)) < 0.02
 
 
 def test_what_lies_under_the_mask_has_no_effect_at_full_strength(runner: RecordingRunner) -> None:

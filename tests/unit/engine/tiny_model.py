@@ -15,6 +15,9 @@ from worker.engine.devices import Device, pick_device
 from worker.models import LoadedModel
 from worker.models.loaded import assemble
 
+CPU = pick_device("cpu")
+HALF = Device("cpu", torch.float16, torch.device("cpu"))
+"""The precision of CUDA, without CUDA."""
 WIDTH = 32
 TEXT_LAYERS = 3
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -96,7 +99,7 @@ def tiny_pipeline(folder: Path, *, in_channels: int = 9) -> StableDiffusionInpai
     )
 
 
-def tiny_model(folder: Path, device: Device | None = None) -> LoadedModel:
+def tiny_model(folder: Path, device: Device = CPU) -> LoadedModel:
     """The same, loaded."""
     names = tuple(f"concept_{index}" for index in range(17))
-    return assemble("tiny", "0" * 64, tiny_pipeline(folder), names, device or pick_device("cpu"))
+    return assemble("tiny", "0" * 64, tiny_pipeline(folder).to(device.dtype), names, device)
