@@ -9,7 +9,7 @@ import click
 
 from producer.client_errors import NotAtRest, ServiceRefused, ServiceUnreachable
 from producer.errors import ProducerError
-from producer.local.errors import ChildDied
+from producer.local_errors import ChildDied
 from safety.errors import SafetyError
 from storage.errors import StorageError
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from producer.local.errors import ChildDied
+from producer.local_errors import ChildDied
 
 TAIL_LINES = 5
 

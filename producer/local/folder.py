@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import quote
 
-from producer.local.errors import FolderBusy, LocalStackError
+from producer.local_errors import FolderBusy, LocalStackError
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 import redis
 
 from producer.local.child import Child
-from producer.local.errors import ChildDied, RedisMissing
+from producer.local_errors import ChildDied, RedisMissing
 from producer.local.folder import StackFolder, write_private
 from producer.local.sockets import LOOPBACK, free_port
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from producer.local.errors import PortTaken
+from producer.local_errors import PortTaken
 
 LOOPBACK = "127.0.0.1"
 BACKLOG = 256

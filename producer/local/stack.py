@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -10,7 +11,7 @@ from typing import Self
 import httpx
 
 from producer.local.child import Child, python_program
-from producer.local.errors import ChildDied
+from producer.local_errors import ChildDied
 from producer.local.folder import StackFolder, write_private
 from producer.local.redis_server import start_redis
 from producer.local.sockets import LOOPBACK, listen
@@ -27,8 +28,9 @@ GRACE = {"worker": 60.0, "api": 10.0, "keeper": 10.0, "redis": 10.0}
 class LocalStack:
     """Everything inpaintd needs, in `folder`. Use it in a `with` block; what it stored is there the next time.
 
-    `port` 0 means a free one. `devices` and `model` are INPAINTD_DEVICES and INPAINTD_MODEL of the workers;
-    None leaves the environment's. `redis_url` names a Redis to use instead of starting one.
+    `port` 0 means a free one. `devices` is INPAINTD_DEVICES of the workers; None leaves the environment's.
+    `redis_url` names a Redis to use instead of starting one. `environment` is what the programs get beside the
+    stack's own settings; by default, what this process has.
     """
 
     def __init__(
@@ -37,15 +39,16 @@ class LocalStack:
         port: int = 0,
         devices: str | None = "cpu",
         *,
-        model: str | None = None,
         redis_url: str | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = StackFolder(folder.absolute())
         self.url = ""
         self.key = ""
         self._port = port
-        self._chosen = {"INPAINTD_DEVICES": devices, "INPAINTD_MODEL": model}
+        self._devices = devices
         self._redis_url = redis_url
+        self._environment = inherited_environment() if environment is None else dict(environment)
         self._children: dict[str, Child] = {}
 
     def start(self) -> None:
@@ -81,11 +84,11 @@ class LocalStack:
             self.folder.release()
 
     def _start_children(self) -> None:
-        environment, redis_url = inherited_environment(), self._redis_url
+        environment, redis_url = self._environment, self._redis_url
         if redis_url is None:
             self._children["redis"], redis_url = start_redis(self.folder, environment)
         self.key = self._prepare_database()
-        environment |= self._settings(redis_url)
+        environment = environment | self._settings(redis_url)
         with listen(self._port) as server:
             port = server.getsockname()[1]
             self.url = f"http://{LOOPBACK}:{port}"
@@ -118,7 +121,7 @@ class LocalStack:
             # A folder where the command happens to run must not pose as one of our packages.
             "PYTHONSAFEPATH": "1",
         }
-        return own | {name: value for name, value in self._chosen.items() if value is not None}
+        return own if self._devices is None else own | {"INPAINTD_DEVICES": self._devices}
 
     def _wait_until_ready(self) -> None:
         end = time.monotonic() + READY_SECONDS

@@ -1,0 +1,7 @@
+"""python -m producer.demo"""
+
+import sys
+
+from producer.demo.run import main
+
+sys.exit(main())

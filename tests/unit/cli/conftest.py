@@ -1,0 +1,73 @@
+"""The commands and the client against a real service."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import structlog
+from click.testing import CliRunner, Result
+
+from producer.cli import main
+from producer.client import Client
+from tests.contract.api.serving import Stack, Tenant, mask, photo, running
+
+_numbers = itertools.count()
+Run = Callable[..., Result]
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A service without a worker; tests do the worker's part."""
+    # The service runs in this process, and what it logs is not what a command prints.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    with running(tmp_path_factory.mktemp("stack")) as stack:
+        yield stack
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def tenant(stack: Stack) -> Iterator[Tenant]:
+    """A caller who has sent nothing yet."""
+    tenant = stack.tenant(f"tenant {next(_numbers)}")
+    with tenant.http:
+        yield tenant
+
+
+@pytest.fixture
+def client(tenant: Tenant) -> Iterator[Client]:
+    """The client with the tenant's key."""
+    with Client(tenant.stack.url, tenant.key) as client:
+        yield client
+
+
+@pytest.fixture
+def run(tenant: Tenant) -> Run:
+    """Runs an `inpaintd` command with the tenant's key; named variables change its environment."""
+
+    def invoke(*arguments: object, **environment: str | None) -> Result:
+        runner = CliRunner(env={"INPAINTD_URL": tenant.stack.url, "INPAINTD_KEY": tenant.key, **environment})
+        return runner.invoke(main, [str(argument) for argument in arguments])
+
+    return invoke
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Files to send."""
+
+    image: Path
+    mask: Path
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Pictures:
+    """A picture and its mask."""
+    found = Pictures(tmp_path / "photo.png", tmp_path / "mask.png")
+    found.image.write_bytes(photo())
+    found.mask.write_bytes(mask())
+    return found

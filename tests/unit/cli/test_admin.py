@@ -1,0 +1,107 @@
+"""`inpaintd migrate`, `keys create` and `doctor` on a deployment of their own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from producer.cli import main
+from storage.database import Database
+from storage.key_store import KeyStore
+
+Admin = Callable[..., Result]
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """A database that is not there yet."""
+    return f"sqlite:///{tmp_path / 'inpaintd.db'}"
+
+
+@pytest.fixture
+def admin(url: str, redis_url: str, tmp_path: Path) -> Admin:
+    """Runs a command in a sound deployment; named variables change its settings."""
+    sound = {
+        "INPAINTD_DATABASE_URL": url,
+        "INPAINTD_REDIS_URL": redis_url,
+        "INPAINTD_OBJECTS": f"file://{tmp_path / 'objects'}",
+        "INPAINTD_MODEL": "sd-legacy/stable-diffusion-inpainting",
+        "INPAINTD_MARK_SECRET": "0123456789abcdef",
+        "INPAINTD_CREDENTIALS_DIR": str(tmp_path / "credentials"),
+        "INPAINTD_USER_SECRET": "0123456789abcdef",
+        "INPAINTD_POLICY": "",
+    }
+
+    def invoke(*arguments: str, **changes: str) -> Result:
+        return CliRunner(env={**sound, **changes}).invoke(main, arguments)
+
+    return invoke
+
+
+def test_a_first_key_is_two_commands_away(admin: Admin, url: str) -> None:
+    assert admin("migrate").exit_code == 0
+    made = admin("keys", "create", "--tenant", "acme", "--scope", "submit", "--scope", "read")
+    database = Database(url)
+    try:
+        principal = KeyStore(database).authenticate(made.stdout.strip())
+        assert principal is not None
+        assert principal.scopes == {"submit", "read"}
+        assert principal.tenant_id == KeyStore(database).create_tenant("acme")
+    finally:
+        database.close()
+
+
+def test_keys_need_a_schema_first(admin: Admin) -> None:
+    done = admin("keys", "create", "--tenant", "acme", "--scope", "read")
+    assert done.exit_code == 3
+    assert "inpaintd migrate" in done.stderr
+
+
+def test_an_unreachable_database_is_a_sentence(admin: Admin) -> None:
+    done = admin("migrate", INPAINTD_DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
+    assert done.exit_code == 3
+    assert "INPAINTD_DATABASE_URL" in done.stderr
+
+
+def test_an_unknown_scope_is_refused(admin: Admin) -> None:
+    assert admin("keys", "create", "--tenant", "acme", "--scope", "fly").exit_code == 2
+
+
+def test_a_sound_deployment_gets_a_clean_bill(admin: Admin, tmp_path: Path) -> None:
+    admin("migrate")
+    done = admin("doctor", "--json")
+    findings = {finding["what"]: finding for finding in json.loads(done.stdout)}
+    assert done.exit_code == 0, done.output
+    assert " ".join(sorted(findings)) == (
+        "database disk mark secret model objects policy redis schema signing keys user secret"
+    )
+    assert {finding["outcome"] for finding in findings.values()} <= {"ok", "warn"}
+    assert not [path for path in (tmp_path / "objects").rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize(
+    ("what", "changes", "words"),
+    [
+        ("settings", {"INPAINTD_OBJECTS": ""}, "INPAINTD_OBJECTS"),
+        ("database", {"INPAINTD_DATABASE_URL": "sqlite:////nowhere/x.db"}, "INPAINTD_DATABASE_URL"),
+        ("schema", {"INPAINTD_DATABASE_URL": "sqlite://"}, "inpaintd migrate"),
+        ("redis", {"INPAINTD_REDIS_URL": "redis://127.0.0.1:1/0"}, "INPAINTD_REDIS_URL"),
+        ("objects", {"INPAINTD_OBJECTS": "file:///proc/none"}, "INPAINTD_OBJECTS"),
+        ("model", {"INPAINTD_MODEL": "no model"}, "INPAINTD_MODEL"),
+        ("policy", {"INPAINTD_POLICY": "/nowhere.yaml"}, "INPAINTD_POLICY"),
+        ("mark secret", {"INPAINTD_MARK_SECRET": ""}, "INPAINTD_MARK_SECRET"),
+        ("signing keys", {"INPAINTD_CREDENTIALS_DIR": ""}, "INPAINTD_CREDENTIALS_DIR"),
+    ],
+)
+def test_the_doctor_names_what_is_not_well_and_the_setting_to_change(
+    admin: Admin, what: str, changes: dict[str, str], words: str
+) -> None:
+    admin("migrate")
+    done = admin("doctor", **changes)
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith(f"FAIL  {what}:")]
+    assert done.exit_code == 1
+    assert words in line
