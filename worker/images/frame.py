@@ -83,8 +83,7 @@ def choose_frame(region: Box, width: int, height: int, params: InpaintParams) ->
 
     whole: the whole picture. masked: the region and `padding` around it, made longer on one axis towards the
     working aspect ratio where the picture has room. auto: the same box, but at least of working size so that
-    nothing is magnified, if the whole picture would be scaled down and the box shows at least a quarter more
-    detail; else the whole picture.
+    nothing is magnified, if it shows at least a quarter more detail; else the whole picture.
     """
     if params.width is None or params.height is None:
         raise ValueError("parameters are not resolved yet: call resolved() first")
@@ -97,7 +96,7 @@ def choose_frame(region: Box, width: int, height: int, params: InpaintParams) ->
     across = ceil(box.height * params.width / params.height)
     down = ceil(box.width * params.height / params.width)
     masked = Frame.fit(_stretched(box, across, down, width, height), params.width, params.height)
-    if params.area is Area.AUTO and (whole.scale >= 1 or masked.scale < _WORTH_CROPPING * whole.scale):
+    if params.area is Area.AUTO and masked.scale < _WORTH_CROPPING * whole.scale:
         return whole
     return masked
 

@@ -48,6 +48,7 @@ def test_webp_keeps_alpha_and_jpeg_lays_it_over_white() -> None:
     )
     assert webp.alpha is not None
     assert np.array_equal(webp.alpha, rgba[..., 3])
+    assert np.abs(webp.rgb.astype(int) - rgba[..., :3]).mean() < 3
     assert (jpeg.rgb[:, 40:] > 250).all()
     assert (jpeg.rgb[:, :24, 2] < 60).all()
 

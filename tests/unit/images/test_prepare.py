@@ -39,7 +39,7 @@ PARAMS = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(masks(), PARAMS)
 def test_hidden_content_has_no_effect_at_strength_one(mask: Mask, params: dict[str, Any]) -> None:
     height, width = mask.shape
@@ -53,7 +53,7 @@ def test_hidden_content_has_no_effect_at_strength_one(mask: Mask, params: dict[s
     assert np.array_equal(first.mask, second.mask)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(masks(), PARAMS)
 def test_known_colour_is_not_tinged_by_what_it_surrounds(mask: Mask, params: dict[str, Any]) -> None:
     height, width = mask.shape
