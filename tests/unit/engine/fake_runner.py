@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -37,6 +37,7 @@ class FakeRunner:
         self.batches: list[list[str]] = []
         self.decoded: list[str] = []
         self.predicting = False
+        self.on_finish: Callable[[str], None] = lambda name: None
 
     def begin(self, request: InpaintRequest) -> FakeTrajectory:
         self._maybe_fail("begin", request.id)
@@ -60,6 +61,7 @@ class FakeRunner:
 
     def finish(self, trajectory: FakeTrajectory) -> Pixels:
         self._maybe_fail("finish", trajectory.request.id)
+        self.on_finish(trajectory.request.id)
         self.decoded.append(trajectory.request.id)
         return np.zeros((8, 8, 3), dtype=np.uint8)
 

@@ -92,6 +92,18 @@ def test_cancel_reaches_a_request_that_has_not_begun(make_engine: Callable[..., 
     assert not engine.cancel("never seen")
 
 
+def test_a_cancel_that_was_accepted_while_decoding_is_kept(make_engine: Callable[..., Engine]) -> None:
+    runner = FakeRunner()
+    engine = make_engine(runner)
+    accepted: list[bool] = []
+    runner.on_finish = lambda name: accepted.append(engine.cancel(name))
+    future = engine.submit(request("a"))
+    engine.start()
+    with pytest.raises(RequestCanceled):
+        future.result(WAIT)
+    assert accepted == [True]
+
+
 def test_an_id_can_come_back_after_it_was_canceled(make_engine: Callable[..., Engine]) -> None:
     engine = make_engine(FakeRunner())
     first = engine.submit(request("a"))
