@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
-from decimal import Decimal
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -21,7 +20,7 @@ from storage.broker import Doorbell
 from storage.job import HeldAt, Job, JobState, NewJob
 from storage.job_store import JobStore
 from storage.models import ModelDescriptor
-from storage.params import MAX_SEED, InpaintParams
+from storage.params import MAX_SEED
 
 log = structlog.get_logger(__name__)
 
@@ -49,10 +48,10 @@ class Submitter:
         verdict = check_prompt(params.prompt, params.negative_prompt, self.policy)
         inputs = self.shelf.take(tenant_id, order.image, order.mask, params)
         with self.shelf.keeping(tenant_id, inputs) as kept:
-            job = self.jobs.submit(self._new_job(tenant_id, order, params, model, verdict, kept))
+            job = self.jobs.submit(self._new_job(tenant_id, replace(order, params=params), model, verdict, kept))
         log.info("job_accepted", job_id=job.id, tenant_id=tenant_id, state=job.state.value)
         if job.state is JobState.QUEUED:
-            self.doorbell.ring(params.model, job.id)
+            self.doorbell.ring(model.alias, job.id)
         return job
 
     def pseudonym(self, tenant_id: str, user: str) -> str:
@@ -65,23 +64,15 @@ class Submitter:
             raise Refusal.of_field("model", "model_unknown", f"There is no model {alias!r}; use one of: {known}.")
         return self.models[alias]
 
-    def _new_job(
-        self,
-        tenant_id: str,
-        order: Order,
-        params: InpaintParams,
-        model: ModelDescriptor,
-        verdict: Verdict,
-        kept: Inputs,
-    ) -> NewJob:
+    def _new_job(self, tenant_id: str, order: Order, model: ModelDescriptor, verdict: Verdict, kept: Inputs) -> NewJob:
         state = state_for(verdict.action)
         return NewJob(
             tenant_id=tenant_id,
-            params=params,
+            params=order.params,
             image_key=kept.image.stored_key,
             mask_key=kept.mask.stored_key if kept.mask else None,
             model=model.as_dict(),
-            cost=unet_rows(params),
+            cost=order.params.unet_rows,
             safety=verdict.audit_dict(),
             state=state,
             held_at=HeldAt.REQUEST if state is JobState.HELD else None,
@@ -96,11 +87,3 @@ class Submitter:
 def state_for(action: Action) -> JobState:
     """Where a job starts after the verdict on its prompt."""
     return {Action.BLOCK: JobState.BLOCKED, Action.REVIEW: JobState.HELD}.get(action, JobState.QUEUED)
-
-
-def unet_rows(params: InpaintParams) -> float:
-    """Estimated cost: actual steps x rows a step (2 with guidance, 1 without) x images."""
-    # Decimal, because 50 x 0.58 is 28.999... in binary floating point and 29 on paper.
-    steps = max(1, int(params.steps * Decimal(str(params.strength))))
-    rows = 2 if params.guidance_scale > 1 else 1
-    return float(steps * rows * params.num_images)

@@ -12,10 +12,7 @@ from producer.api import faults, files, health, images, jobs, models
 from producer.api.last_resort import LastResort
 from producer.api.limits import BodyLimit
 from producer.api.openapi import openapi
-from producer.services import Services, open_services
-from producer.settings import ProducerSettings
-from safety.settings import SafetySettings
-from storage.settings import StorageSettings
+from producer.services import Services
 
 TAGS = [
     {"name": "jobs", "description": "Submit, follow, cancel, download."},
@@ -60,8 +57,3 @@ def server(services: Services) -> uvicorn.Server:
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     return uvicorn.Server(config)
-
-
-def serve(storage: StorageSettings, safety: SafetySettings, producer: ProducerSettings) -> None:
-    """Opens everything the settings name and serves until SIGINT or SIGTERM."""
-    server(open_services(storage, safety, producer)).run()

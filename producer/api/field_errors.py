@@ -55,4 +55,5 @@ def _unknown(name: str, known: Collection[str]) -> str:
 
 
 def _sentence(message: str) -> str:
-    return message.replace("Input should", "It should", 1).rstrip(".") + "."
+    plain = message.removeprefix("Value error, ").replace("Input should", "It should", 1)
+    return plain[:1].upper() + plain[1:].rstrip(".") + "."

@@ -74,9 +74,7 @@ class JobFields(InpaintParams):
     metadata: Annotated[dict[str, JsonValue], AfterValidator(_metadata)] = Field(
         default_factory=dict, description="Anything of yours: at most 16 keys and 4096 bytes of JSON."
     )
-    batch: BatchLabel | None = Field(
-        None, description="A label that groups jobs; `GET /v1/jobs?batch=` lists them."
-    )
+    batch: BatchLabel | None = Field(None, description="A label that groups jobs; `GET /v1/jobs?batch=` lists them.")
     webhook_url: str | None = Field(None, description="Not supported yet.")
     webhook_events: list[str] | None = Field(None, description="Not supported yet.")
 

@@ -92,9 +92,9 @@ def claim(services: Services, job_id: str) -> Job:
 
 @contextmanager
 def running(folder: Path, **settings: Any) -> Iterator[Stack]:
-    """A server whose files lie in `folder`; `settings` go to ProducerSettings, redis_url to StorageSettings."""
+    """A server whose files lie in `folder`; `settings` are those of ProducerSettings, redis_url and database_url."""
     storage = StorageSettings(
-        database_url=f"sqlite:///{folder / 'jobs.db'}",
+        database_url=settings.pop("database_url", f"sqlite:///{folder / 'jobs.db'}"),
         redis_url=settings.pop("redis_url", NO_REDIS),
         objects=f"file://{folder / 'objects'}",
         model=str(model_folder(folder / "tiny-model")),

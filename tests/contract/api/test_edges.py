@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import sqlite3
 import time
@@ -9,8 +10,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+import redis
 
 from producer.api.problems import CODES
+from storage.broker import queue_of
 from tests.contract.api.serving import Stack, Tenant, request, running
 from tests.contract.api.test_bad_input import refused
 
@@ -20,6 +23,15 @@ def test_health_needs_no_key_and_no_redis(stack: Stack) -> None:
     ready = httpx.get(f"{stack.url}/readyz")
     assert (ready.status_code, ready.json()["status"]) == (200, "degraded")
     assert ready.json()["checks"] == {"database": "ok", "objects": "ok", "redis": "down"}
+
+
+def test_with_redis_it_is_ready_and_rings(tmp_path: Path, redis_url: str) -> None:
+    with running(tmp_path, redis_url=redis_url) as stack, stack.tenant("a").http as http:
+        assert httpx.get(f"{stack.url}/readyz").json()["status"] == "ready"
+        job_id = http.post("/v1/jobs", json=request()).json()["id"]
+        with redis.Redis.from_url(redis_url) as client:
+            _, message = client.blpop([queue_of("default")], timeout=20)
+    assert job_id in str(json.loads(message)["headers"])
 
 
 def test_not_ready_without_a_place_for_objects(tmp_path: Path) -> None:
@@ -46,7 +58,7 @@ def test_a_deaf_redis_does_not_slow_a_submit(tmp_path: Path) -> None:
             began = time.monotonic()
             for _ in range(5):
                 assert http.post("/v1/jobs", json=request()).status_code == 202
-            assert (time.monotonic() - began) / 5 < 0.5
+            assert (time.monotonic() - began) / 5 < 2
 
 
 @pytest.mark.parametrize(
@@ -69,7 +81,7 @@ def test_a_fault_of_ours_tells_nothing_of_the_inside(tmp_path: Path) -> None:
     with running(tmp_path) as stack, stack.tenant("a").http as http:
         http.post("/v1/jobs", json=request())
         with sqlite3.connect(tmp_path / "jobs.db") as database:
-            database.execute("UPDATE jobs SET params = '{\"steps\": \"secret\"}'")
+            database.execute('UPDATE jobs SET params = \'{"steps": "secret"}\'')
 
         problem = refused(http.get("/v1/jobs"), 500, "internal")
         assert "secret" not in str(problem)
