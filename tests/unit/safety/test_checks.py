@@ -1,3 +1,4 @@
+import json
 import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -106,6 +107,13 @@ def test_a_failing_classifier_means_review(classifier: Classifier) -> None:
     assert verdict.action is Action.REVIEW
     assert verdict.findings[0].rule == "signal.failed"
     assert any(signal.error for signal in verdict.signals)
+
+
+def test_what_is_no_number_is_recorded_as_none_so_that_the_record_stays_json() -> None:
+    verdict = check_result(PICTURE, REGION, POLICY, [_scoring(CLEAN, CLEAN | {"concept_0": math.nan})])
+    json.dumps(verdict.audit_dict(), allow_nan=False)
+    failed = next(s for s in verdict.signals if s.name == "concepts.concept_0@region")
+    assert (failed.value, failed.error) == (None, "score is nan")
 
 
 def test_a_failed_score_does_not_soften_a_block() -> None:

@@ -1,5 +1,7 @@
 import io
 import math
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
@@ -20,6 +22,10 @@ def _photo(name: str, side: int) -> Image.Image:
     return Image.fromarray(getattr(data, name)()).convert("RGB").resize((side, side))
 
 
+def _flat(name: str, side: int) -> Image.Image:
+    return Image.new("RGB", (side, side), name)
+
+
 def _noise(side: int) -> Image.Image:
     return Image.fromarray(np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8))
 
@@ -38,9 +44,9 @@ def _gradient(side: int) -> Image.Image:
 
 PHOTOS = ("astronaut", "coffee", "cat", "rocket", "camera", "page", "text")
 FLATS = ("black", "white", "red", "lime", "blue", "yellow", "gray")
-MAKERS = {
-    **{name: lambda side, name=name: _photo(name, side) for name in PHOTOS},
-    **{name: lambda side, name=name: Image.new("RGB", (side, side), name) for name in FLATS},
+MAKERS: dict[str, Callable[[int], Image.Image]] = {
+    **{name: partial(_photo, name) for name in PHOTOS},
+    **{name: partial(_flat, name) for name in FLATS},
     "noise": _noise,
     "drawing": _drawing,
     "gradient": _gradient,
@@ -68,7 +74,7 @@ def test_the_mark_reads_back_and_is_hard_to_see(name: str, side: int) -> None:
     assert difference.max() <= 24
 
 
-@pytest.mark.parametrize("name", MAKERS)
+@pytest.mark.parametrize("name", ["astronaut", "page", "black", "red", "noise", "drawing", "gradient"])
 def test_the_mark_survives_common_formats(name: str) -> None:
     marked, mark = embed(MAKERS[name](512), KEYS)
     for saved in (
