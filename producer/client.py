@@ -1,12 +1,14 @@
 """The Python client: submit a job, wait for it, fetch its images.
 
-from pathlib import Path
-from producer.client import Client
+    from pathlib import Path
+    from producer.client import Client
 
-client = Client()  # INPAINTD_URL and INPAINTD_KEY
-job = client.submit(Path("photo.png"), Path("mask.png"), "a red circle", steps=20)
-job = client.wait(job["id"])
-Path("result.png").write_bytes(client.download(job["id"]))
+    with Client() as client:  # INPAINTD_URL and INPAINTD_KEY
+        job = client.submit(Path("photo.png"), Path("mask.png"), "a red circle", steps=20)
+        job = client.wait(job["id"])
+        Path("result.png").write_bytes(client.download(job))
+
+Errors are those of producer.client_errors.
 """
 
 from __future__ import annotations
@@ -103,8 +105,9 @@ class Client:
         """Stores a picture that several jobs refer to by its `id`."""
         return cast(FileView, self._send("POST", "/v1/files", files={"file": ("picture", _bytes(picture))}).json())
 
-    def download(self, job_id: str, index: int = 0) -> bytes:
-        """The encoded image `index` of a succeeded job."""
+    def download(self, job: JobView | str, index: int = 0) -> bytes:
+        """The encoded image `index` of a succeeded job, which is given by itself or by its id."""
+        job_id = job if isinstance(job, str) else job["id"]
         return self._send("GET", f"{_path(job_id)}/images/{index}").content
 
     def close(self) -> None:

@@ -17,7 +17,7 @@ from producer.errors import ProducerError
 
 STEPS = 20
 BATCH = "demo"
-LOOK_SECONDS = 0.2
+LOOK_SECONDS = 0.3
 LIMIT_SECONDS = 300.0
 
 

@@ -33,8 +33,9 @@ def test_a_job_goes_in_as_bytes_paths_or_uploads_and_comes_out_as_bytes(
     assert (params[0]["seed"], params[0]["steps"], uploaded["width"]) == (7, 30, 64)
 
     finish(tenant.stack.services, jobs[0]["id"], b"the picture")
-    assert client.wait(jobs[0]["id"])["status"] == "succeeded"
-    assert client.download(jobs[0]["id"]) == b"the picture"
+    job = client.wait(jobs[0]["id"])
+    assert job["status"] == "succeeded"
+    assert client.download(job) == client.download(job["id"]) == b"the picture"
 
 
 def test_waiting_ends_when_the_job_does(client: Client, tenant: Tenant) -> None:
