@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import structlog
@@ -39,7 +39,7 @@ class Then(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`code` is the caller's; without `message` the exception's own sentence is shown, which is written for that."""
+    """What the caller hears; without `message` it is the exception's own sentence, which is written for that."""
 
     then: Then
     code: str
@@ -67,8 +67,9 @@ OUTCOMES: tuple[tuple[type[Exception], Outcome], ...] = (
 
 
 def outcome_of(error: Exception) -> Outcome:
-    """The first row of OUTCOMES that fits `error`."""
-    return next(outcome for kind, outcome in OUTCOMES if isinstance(error, kind))
+    """The first row of OUTCOMES that fits `error`; a fault of the caller's pictures keeps its own code."""
+    found = next(outcome for kind, outcome in OUTCOMES if isinstance(error, kind))
+    return replace(found, code=error.code) if isinstance(error, PictureError) else found
 
 
 def retry_delay(error_count: int) -> float:

@@ -114,7 +114,17 @@ class Slots:
             next_job = next(iter(self._claim(1)), None)
 
     def _run(self, job: Job) -> None:
-        running = self._begin(job)
+        try:
+            self._carry(self._begin(job))
+        except Exception:
+            # Nothing could be written, so the lease runs out and the job is taken back: it is late, not lost.
+            log.exception("job_abandoned", job_id=job.id, attempt=job.attempt)
+        finally:
+            with self._changed:
+                self._free += 1
+                self._changed.notify_all()
+
+    def _carry(self, running: Running) -> None:
         with self._changed:
             self._running.add(running)
             late = self._giving_way
@@ -122,11 +132,6 @@ class Slots:
             running.stop(StopReason.DRAIN)
         try:
             running.run()
-        except Exception:
-            # Nothing could be written, so the lease runs out and the job is taken back: it is late, not lost.
-            log.exception("job_abandoned", job_id=job.id, attempt=job.attempt)
         finally:
             with self._changed:
                 self._running.discard(running)
-                self._free += 1
-                self._changed.notify_all()

@@ -1,0 +1,286 @@
+"""What becomes of a job at each turn of the road: real SQLite, object store, engine thread, policy and mark.
+
+Only the networks are stand-ins: the runner paints grey, the classifier says what the test tells it.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from safety.authority import load_or_create_authority
+from safety.mark_keys import MarkKeys
+from safety.policy import load_policy
+from storage.database import Database
+from storage.errors import ObjectStoreUnavailable
+from storage.job import Job, JobState
+from storage.job_reader import JobReader
+from storage.object_store import LocalObjectStore
+from storage.params import InpaintParams
+from tests.jobs import VERDICT, Desk, make_due
+from tests.service import png
+from tests.unit.engine.fake_runner import FakeRunner, FakeTrajectory
+from worker.engine.engine import Engine
+from worker.engine.request import Pixels
+from worker.errors import DeviceLost, NumericalFailure, OutOfMemory, PromptTooLong
+from worker.execution import Execution
+from worker.heartbeat import Heartbeat
+from worker.outcomes import MAX_ERRORS
+from worker.stop import StopReason
+from worker.tools import Tools
+
+SIDE = 96
+CLEAN = {"test_pattern": -0.2, "concept_1": -0.1}
+
+
+class GreyRunner(FakeRunner):
+    """Paints grey of the size that was asked for."""
+
+    def finish(self, trajectory: FakeTrajectory) -> Pixels:
+        super().finish(trajectory)
+        return np.full(trajectory.request.image.shape, 128, np.uint8)
+
+
+class Judge:
+    """A classifier that gives every image the same scores, or raises."""
+
+    name, version = "concepts", "1"
+
+    def __init__(self) -> None:
+        self.answer: Callable[[], dict[str, float]] = lambda: CLEAN
+
+    def scores(self, images: Sequence[Image.Image]) -> list[dict[str, float]]:
+        return [self.answer() for _ in images]
+
+
+class Bench:
+    """One worker's surroundings and one stored job."""
+
+    def __init__(self, database: Database, folder: Path) -> None:
+        self.desk = Desk(database)
+        self.reader = JobReader(database)
+        self.objects = LocalObjectStore(folder / "objects")
+        self.runner = GreyRunner()
+        self.judge = Judge()
+        engine = Engine(self.runner)
+        engine.start()
+        self.tools = Tools(
+            database=database,
+            jobs=self.desk.jobs,
+            leases=self.desk.leases,
+            objects=self.objects,
+            engine=engine,
+            model={"alias": "default", "name": "grey", "sha256": "0" * 64},
+            policy=load_policy(),
+            classifiers=[self.judge],
+            mark_keys=MarkKeys.from_secret("a secret for tests only"),
+            authority=load_or_create_authority(folder / "credentials"),
+        )
+        self.heartbeat = Heartbeat(self.desk.leases, "w1")
+
+    def store(self, **params: Any) -> Job:
+        """Submits and claims a job with a picture and a mask."""
+        rng = np.random.default_rng(1)
+        mask = Image.new("L", (SIDE, SIDE), 0)
+        ImageDraw.Draw(mask).rectangle([30, 30, 60, 60], fill=255)
+        noise = Image.fromarray(rng.integers(60, 200, (SIDE, SIDE, 3), dtype=np.uint8))
+        self.objects.put("inputs/t/image", png(noise), "image/png")
+        self.objects.put("inputs/t/mask", png(mask), "image/png")
+        asked = InpaintParams(**{"steps": 3, **params}).resolved(native_size=SIDE, seed=7)
+        self.desk.submit(params=asked)
+        return self.desk.claim_one()
+
+    def run(self, **params: Any) -> Job:
+        """Takes one job down the road and returns its row."""
+        job = self.store(**params)
+        self.execute(job)
+        return self.row(job)
+
+    def execute(self, job: Job) -> None:
+        """Takes a claimed job down the road."""
+        Execution(job, self.tools, self.heartbeat).run()
+
+    def row(self, job: Job) -> Job:
+        """The job as it stands in SQL."""
+        return self.reader.get(job.id, job.tenant_id)
+
+    def made(self) -> list[str]:
+        """Keys of every object that is not an input."""
+        return [key for key in self.objects.keys("") if not key.startswith("inputs/")]
+
+
+@pytest.fixture
+def bench(sqlite_url: str, tmp_path: Path) -> Iterator[Bench]:
+    database = Database(sqlite_url)
+    made = Bench(database, tmp_path)
+    yield made
+    made.tools.close()
+
+
+def test_a_clean_result_is_marked_stored_and_visible(bench: Bench) -> None:
+    done = bench.run(num_images=2)
+    assert done.state is JobState.SUCCEEDED
+    assert bench.made() == sorted(image.key for image in done.images)
+    assert all(key.startswith(f"results/{done.id}/1-") for key in bench.made())
+    assert done.receipt["untouched"]["checked"]
+    assert done.safety["signals"]
+
+
+def raising() -> dict[str, float]:
+    raise RuntimeError("weights are gone")
+
+
+@pytest.mark.parametrize("answer", [raising, lambda: {"test_pattern": math.nan}, dict])
+def test_a_result_that_could_not_be_checked_waits_for_a_person(bench: Bench, answer: Callable[[], Any]) -> None:
+    bench.judge.answer = answer
+    held = bench.run()
+    assert held.state is JobState.HELD
+    assert "signal.failed" in [finding["rule"] for finding in held.safety["findings"]]
+    assert all(key.startswith("quarantine/") for key in bench.made())
+
+
+def test_without_its_classifier_nothing_is_released(bench: Bench) -> None:
+    bench.tools = replace(bench.tools, classifiers=[])
+    assert bench.run().state is JobState.HELD
+
+
+def test_the_test_pattern_is_held_with_its_rule(bench: Bench) -> None:
+    bench.judge.answer = lambda: {**CLEAN, "test_pattern": 0.3}
+    held = bench.run()
+    assert held.state is JobState.HELD
+    assert "result.test_pattern" in [finding["rule"] for finding in held.safety["findings"]]
+
+
+def test_a_blocked_result_is_kept_nowhere(bench: Bench) -> None:
+    bench.judge.answer = lambda: {**CLEAN, "concept_1": 0.3}
+    blocked = bench.run()
+    assert blocked.state is JobState.BLOCKED
+    assert (blocked.images, bench.made()) == ((), [])
+
+
+@pytest.mark.parametrize(
+    ("stage", "error", "code"),
+    [
+        ("finish", NumericalFailure("NaN"), "numerical_failure"),
+        ("begin", PromptTooLong("prompt", 100, 75), "prompt_too_long"),
+    ],
+)
+def test_errors_that_a_retry_cannot_mend_fail_at_once(bench: Bench, stage: str, error: Exception, code: str) -> None:
+    job = bench.store()
+    bench.runner.failures[stage, f"{job.id}.1.0"] = error
+    bench.execute(job)
+    failed = bench.row(job)
+    assert failed.state is JobState.FAILED
+    assert failed.error is not None
+    assert (failed.error.code, failed.error.retryable) == (code, False)
+    assert bench.made() == []
+
+
+def test_a_mark_that_cannot_be_read_back_is_a_failure_not_a_release(bench: Bench) -> None:
+    failed = bench.run(output={"format": "jpeg", "quality": 1})
+    assert failed.state is JobState.FAILED
+    assert failed.error is not None
+    assert failed.error.code == "mark_failed"
+    assert bench.made() == []
+
+
+def test_errors_of_the_machine_are_tried_again_and_fail_in_the_end(bench: Bench) -> None:
+    job = bench.store()
+    for attempt in range(1, MAX_ERRORS + 1):
+        bench.runner.failures["predict", f"{job.id}.{attempt}.0"] = OutOfMemory("full")
+        bench.execute(job)
+        assert bench.row(job).error_count == min(attempt, MAX_ERRORS - 1)
+        if attempt < MAX_ERRORS:
+            make_due(bench.tools.database, job)
+            job = bench.desk.claim_one()
+    failed = bench.row(job)
+    assert failed.error is not None
+    assert (failed.state, failed.error.code, failed.error.retryable) == (JobState.FAILED, "out_of_memory", True)
+
+
+def test_a_missing_input_is_named(bench: Bench) -> None:
+    job = bench.store()
+    bench.objects.delete(job.image_key)
+    bench.execute(job)
+    error = bench.row(job).error
+    assert error is not None
+    assert error.code == "input_missing"
+
+
+class FullStore(LocalObjectStore):
+    """Takes one object, then no more."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.room = 1
+
+    def put(self, key: str, data: bytes, content_type: str) -> None:
+        if self.room == 0:
+            raise ObjectStoreUnavailable("full")
+        self.room -= 1
+        super().put(key, data, content_type)
+
+
+def test_a_store_that_fails_half_way_leaves_nothing_and_the_job_waits(bench: Bench, tmp_path: Path) -> None:
+    job = bench.store(num_images=3)
+    bench.tools = replace(bench.tools, objects=FullStore(tmp_path / "objects"))
+    bench.execute(job)
+    assert (bench.row(job).state, bench.row(job).error_count) == (JobState.QUEUED, 1)
+    assert bench.made() == []
+
+
+def test_a_worker_that_lost_the_job_removes_its_image(bench: Bench) -> None:
+    job = bench.store()
+    stale = replace(job, attempt=job.attempt - 1)
+    bench.execute(stale)
+    assert bench.row(job).state is JobState.RUNNING
+    assert bench.made() == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "state"),
+    [
+        (StopReason.CANCEL, JobState.CANCELED),
+        (StopReason.EXPIRE, JobState.EXPIRED),
+        (StopReason.DRAIN, JobState.QUEUED),
+        (StopReason.LOST, JobState.RUNNING),
+    ],
+)
+def test_a_stop_takes_effect_within_one_step(bench: Bench, reason: StopReason, state: JobState) -> None:
+    job = bench.store(steps=150, num_images=2)
+    execution = Execution(job, bench.tools, bench.heartbeat)
+    bench.runner.gate.clear()
+    thread = threading.Thread(target=execution.run)
+    thread.start()
+    assert bench.runner.entered.wait(10)
+    execution.stop(reason)
+    bench.runner.gate.set()
+    thread.join(10)
+    row = bench.row(job)
+    assert (row.state, row.error_count, row.crash_count) == (state, 0, 0)
+    assert len(bench.runner.batches) <= 2
+    assert (bench.runner.decoded, bench.made()) == ([], [])
+
+
+def test_a_lost_device_costs_the_job_nothing(bench: Bench) -> None:
+    job = bench.store()
+    bench.runner.failures["predict", f"{job.id}.1.0"] = DeviceLost("gone")
+    bench.execute(job)
+    assert (bench.row(job).state, bench.row(job).error_count) == (JobState.QUEUED, 0)
+    assert not bench.tools.engine.alive
+
+
+def test_the_verdict_on_the_prompt_stays_on_record(bench: Bench) -> None:
+    job = bench.store()
+    asked = {"rule": "prompt.note", "category": "other", "severity": 2, "stage": "request", "detail": "Noted.",
+             "span": [0, 4], "action": "label"}  # fmt: skip
+    bench.execute(replace(job, safety={**VERDICT, "action": "label", "findings": [asked]}))
+    assert bench.row(job).safety["findings"][0]["rule"] == "prompt.note"
