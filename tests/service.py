@@ -148,11 +148,16 @@ def _await_api(running: Service, seconds: float = 60) -> None:
         time.sleep(0.05)
 
 
-def data_uri(image: Image.Image, kind: str = "PNG") -> str:
-    """A picture as the API takes it in JSON."""
+def png(image: Image.Image) -> bytes:
+    """A picture as a file."""
     buffer = BytesIO()
-    image.save(buffer, kind)
-    return f"data:image/{kind.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def data_uri(image: Image.Image) -> str:
+    """A picture as the API takes it in JSON."""
+    return f"data:image/png;base64,{base64.b64encode(png(image)).decode()}"
 
 
 def pixels(data: bytes) -> NDArray[np.uint8]:

@@ -6,14 +6,12 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-import sqlalchemy as sa
 
 from storage.database import Database, db_now
 from storage.job import JobState, Order, Priority
 from storage.job_reader import JobReader
 from storage.lease_store import MAX_SOLO_CRASHES
-from storage.tables import jobs
-from tests.jobs import Desk
+from tests.jobs import Desk, change
 
 
 @pytest.fixture
@@ -65,7 +63,7 @@ def test_a_beat_renews_stores_progress_and_brings_orders(desk: Desk, database: D
     going, canceled, late = desk.submit(), desk.submit(), desk.submit(deadline_seconds=3600)
     running = {job.id: job for job in desk.claim(limit=3, lease_seconds=-1)}
     desk.jobs.cancel(canceled.id, desk.tenant_id)
-    _pass_deadline(database, late.id)
+    change(database, late.id, deadline_at=db_now(-1))
     orders = desk.leases.beat("w1", {(job.id, job.attempt): 4 for job in running.values()})
     assert orders == {(going.id, 1): Order.GO_ON, (canceled.id, 1): Order.CANCEL, (late.id, 1): Order.EXPIRE}
     assert desk.leases.reap() == [], "the beat renewed every lease"
@@ -118,8 +116,3 @@ def test_deadlines_end_waiting_jobs_and_claims_pass_them_by(desk: Desk, database
     assert len(desk.claim(limit=5)) == 1
     assert sorted(desk.leases.expire()) == sorted([late.id, held.id])
     assert JobReader(database).get(late.id, desk.tenant_id).state is JobState.EXPIRED
-
-
-def _pass_deadline(database: Database, job_id: str) -> None:
-    with database.transaction() as connection:
-        connection.execute(sa.update(jobs).where(jobs.c.id == job_id).values(deadline_at=db_now(-1)))
