@@ -106,11 +106,12 @@ def test_the_hash_names_the_weights_and_nothing_else(saved: Path, folder: Path) 
 def test_concepts_are_named_by_their_file(folder: Path) -> None:
     names = [f"thing {index}" for index in range(17)]
     concepts = folder / "safety_checker" / "concepts.json"
-    concepts.write_text(json.dumps(names))
+    concepts.write_text(json.dumps({"concepts": names}))
     assert load_model(str(folder), CPU).concept_names == tuple(names)
-    concepts.write_text(json.dumps(names[:3]))
-    with pytest.raises(ModelUnusable, match="list of 17 names"):
-        load_model(str(folder), CPU)
+    for broken in ({"concepts": names[:3]}, {}, names):
+        concepts.write_text(json.dumps(broken))
+        with pytest.raises(ModelUnusable, match="with 17 names"):
+            load_model(str(folder), CPU)
 
 
 def test_a_folder_written_by_old_libraries_loads(folder: Path, pipeline: StableDiffusionInpaintPipeline) -> None:

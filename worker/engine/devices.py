@@ -26,9 +26,8 @@ class Device:
         return self.dtype == torch.float16
 
     def place(self, module: Any) -> Any:
-        """`module`, loaded in this dtype, ready for use on this device. Convolutions on CUDA like channels last."""
-        module = module.to(self.torch_device).requires_grad_(False).eval()
-        return module.to(memory_format=torch.channels_last) if self.kind == "cuda" else module
+        """`module`, loaded in this dtype, ready for use on this device; convolutions run fastest channels last."""
+        return module.to(self.torch_device, memory_format=torch.channels_last).requires_grad_(False).eval()
 
 
 def pick_device(name: str) -> Device:

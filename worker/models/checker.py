@@ -68,7 +68,8 @@ def _concept_names(folder: Path, count: int) -> tuple[str, ...]:
     path = folder / CONCEPTS_FILE
     if not path.is_file():
         return tuple(f"concept_{index}" for index in range(count))
-    names = json.loads(path.read_text(encoding="utf-8"))
+    content = json.loads(path.read_text(encoding="utf-8"))
+    names = content.get("concepts") if isinstance(content, dict) else None
     if not isinstance(names, list) or len(names) != count:
-        raise ModelUnusable(f"{path}: must be a list of {count} names, one for each concept of the checker")
+        raise ModelUnusable(f'{path}: must hold {{"concepts": [...]}} with {count} names, one for each concept')
     return tuple(map(str, names))
