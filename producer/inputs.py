@@ -10,6 +10,7 @@ import structlog
 
 from producer.errors import Refusal
 from producer.order import Source
+from safety.watermark import SMALLEST_SIDE
 from storage.errors import FileMissing, ObjectMissing
 from storage.file_store import FileStore
 from storage.ids import new_id
@@ -61,11 +62,12 @@ class InputShelf:
             self._fetch(tenant_id, image, "image"), None if mask is None else self._fetch(tenant_id, mask, "mask")
         )
         try:
-            check_inputs(
+            checked = check_inputs(
                 inputs.image.data, inputs.mask.data if inputs.mask else None, params, max_pixels=self.max_pixels
             )
         except PictureError as error:
             raise Refusal.of_field(error.field, error.code, error.message) from error
+        _refuse_unmarkable(checked.image.width, checked.image.height)
         return inputs
 
     @contextmanager
@@ -106,3 +108,10 @@ class InputShelf:
             except Exception:
                 # The error on its way to the caller says more than this one would.
                 log.exception("input_left_behind", key=key)
+
+
+def _refuse_unmarkable(width: int, height: int) -> None:
+    # No result may leave unmarked, so painting a picture that cannot carry the mark would be for nothing.
+    if min(width, height) < SMALLEST_SIDE:
+        message = f"The image is {width}x{height} pixels; each side must have {SMALLEST_SIDE} or more to carry a mark."
+        raise Refusal.of_field("image", "image_too_small", message)

@@ -64,6 +64,7 @@ CODES: dict[str, Code] = {
     "image_truncated": Code(422, "File ends too early", "Upload the whole file again."),
     "image_corrupt": Code(422, "File does not decode", "Save the picture again as PNG or JPEG."),
     "image_too_large": Code(422, "Too many pixels", "Scale the picture down to the limits in the detail."),
+    "image_too_small": Code(422, "Too few pixels", "Scale the picture up to the size in the detail."),
     "image_animated": Code(422, "Animated picture", "Send a single frame."),
     "image_mode_unsupported": Code(422, "Colour mode not accepted", "Convert the picture to 8-bit RGB, RGBA or grey."),
     "mask_missing": Code(422, "No mask", "Send `mask`, or an image with transparent pixels."),

@@ -78,7 +78,7 @@ def finish(services: Services, job_id: str, picture: bytes) -> Job:
     job = claim(services, job_id)
     key = f"results/{job.id}/1-{'a' * 8}"
     services.objects.put(key, picture, "image/png")
-    image = ResultImage(0, key, hashlib.sha256(picture).hexdigest(), 64, 48, "image/png", 7, "wm1")
+    image = ResultImage(0, key, hashlib.sha256(picture).hexdigest(), 96, 64, "image/png", 7, "wm1")
     result = JobResult((image,), {"actual_steps": 30}, job.safety, {**job.model, "sha256": "5" * 64})
     assert services.jobs.succeed(job, result)
     return job
@@ -131,12 +131,12 @@ def data_uri(data: bytes) -> str:
     return f"data:image/png;base64,{base64.b64encode(data).decode()}"
 
 
-def photo(size: tuple[int, int] = (64, 48), mode: str = "RGB") -> bytes:
+def photo(size: tuple[int, int] = (96, 64), mode: str = "RGB") -> bytes:
     """A small picture as PNG bytes."""
     return encoded(Image.linear_gradient("L").resize(size).convert(mode))
 
 
-def mask(size: tuple[int, int] = (64, 48), box: tuple[int, int, int, int] | None = (10, 10, 30, 30)) -> bytes:
+def mask(size: tuple[int, int] = (96, 64), box: tuple[int, int, int, int] | None = (10, 10, 30, 30)) -> bytes:
     """A mask that is white in `box`, as PNG bytes."""
     picture = Image.new("L", size)
     if box is not None:

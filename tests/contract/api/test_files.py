@@ -38,7 +38,7 @@ def test_one_upload_serves_many_jobs(tenant: Tenant) -> None:
 
 
 def test_a_16_bit_mask_may_be_uploaded_but_is_no_image(tenant: Tenant) -> None:
-    deep = Image.new("I;16", (64, 48))
+    deep = Image.new("I;16", (96, 64))
     deep.paste(65535, (5, 5, 20, 20))
     file_id = tenant.http.post("/v1/files", files={"file": encoded(deep)}).json()["id"]
 

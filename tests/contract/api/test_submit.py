@@ -64,7 +64,7 @@ def test_json_form_and_uploaded_files_are_one_job(tenant: Tenant) -> None:
 
 
 def test_the_alpha_of_the_image_is_the_mask_when_there_is_none(tenant: Tenant) -> None:
-    see_through = Image.new("RGBA", (64, 48), (200, 10, 10, 255))
+    see_through = Image.new("RGBA", (96, 64), (200, 10, 10, 255))
     see_through.paste((0, 0, 0, 0), (5, 5, 20, 20))
     for absent in (None, ...):
         assert tenant.accepted(image=data_uri(encoded(see_through)), mask=absent)["status"] == "queued"
