@@ -1,3 +1,4 @@
+import contextlib
 import io
 import stat
 import threading
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from safety.authority import Authority, load_or_create_authority
+from safety.authority import Authority, _create, load_or_create_authority
 from safety.credentials import Claim, read, sign
 from safety.errors import CredentialsError
 from safety.manifest import credentials
@@ -127,15 +128,19 @@ def test_an_authority_is_made_once_and_its_keys_are_private(tmp_path: Path) -> N
     assert "PRIVATE KEY" not in repr(made)
 
 
-def test_processes_that_start_at_once_share_one_authority(tmp_path: Path) -> None:
-    barrier = threading.Barrier(4)
+def test_processes_that_start_at_once_share_one_authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    creating = threading.Barrier(2)
 
-    def start(_: int) -> Authority:
-        barrier.wait()
-        return load_or_create_authority(tmp_path / "shared")
+    def create(folder: Path) -> None:
+        # Were two allowed in here at once, both would pass the barrier and make an authority each.
+        with contextlib.suppress(threading.BrokenBarrierError):
+            creating.wait(timeout=0.2)
+        _create(folder)
 
-    with ThreadPoolExecutor(4) as pool:
-        assert len(set(pool.map(start, range(4)))) == 1
+    monkeypatch.setattr("safety.authority._create", create)
+    with ThreadPoolExecutor(2) as pool:
+        made = list(pool.map(load_or_create_authority, [tmp_path / "shared"] * 2))
+    assert made[0] == made[1]
 
 
 def test_half_an_authority_is_refused(tmp_path: Path) -> None:
