@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from storage.database import Database, migrate
 from storage.object_store import ObjectStore, open_object_store
@@ -14,6 +15,9 @@ from storage.settings import StorageSettings
 from tests import servers
 
 _numbers = itertools.count()
+
+# The default writes tracebacks with every local variable, which takes seconds and hides the test's own words.
+structlog.configure(processors=[structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)])
 
 
 @pytest.fixture(scope="session")

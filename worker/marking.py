@@ -11,8 +11,9 @@ from PIL import Image
 from safety.credentials import Claim, sign
 from safety.errors import MarkError
 from safety.mark_keys import MarkKeys
-from safety.watermark import Mark, detect, embed
+from safety.watermark import Mark, detect, embed, jpeg_trial
 from storage.job import Job
+from storage.params import OutputParams
 from storage.pictures import Picture
 from worker.images.compose import Composite
 from worker.images.encode import encode
@@ -35,9 +36,7 @@ def mark_and_sign(composite: Composite, job: Job, original: Picture, parent: byt
 
     Raises MarkError when the mark cannot be read back from the file, and CredentialsError.
     """
-    marked, mark = embed(composite.image, tools.mark_keys)
-    encoded = encode(marked, job.params.output, original.icc)
-    _check_readable(encoded, mark, tools.mark_keys)
+    encoded, mark = _marked_file(composite.image, job.params.output, original.icc, tools.mark_keys)
     claim = Claim(
         title=job.id,
         model=str(tools.model["name"]),
@@ -47,11 +46,18 @@ def mark_and_sign(composite: Composite, job: Job, original: Picture, parent: byt
     )
     content_type = job.params.output.format.content_type
     data = sign(encoded, content_type, claim, tools.authority, parent, original.content_type)
-    return MarkedImage(data, content_type, marked.width, marked.height, mark.id)
+    return MarkedImage(data, content_type, composite.image.width, composite.image.height, mark.id)
 
 
-def _check_readable(encoded: bytes, mark: Mark, keys: MarkKeys) -> None:
-    # embed() proved the pixels; a lossy encoder may still have taken the mark away.
-    found = detect(Image.open(BytesIO(encoded)), keys)
-    if found is None or found.id != mark.id:
-        raise MarkError("The mark did not survive the output format; ask for png, or for a higher quality.")
+def _marked_file(image: Image.Image, output: OutputParams, icc: bytes | None, keys: MarkKeys) -> tuple[bytes, Mark]:
+    def reopened(picture: Image.Image) -> Image.Image:
+        return Image.open(BytesIO(encode(picture, output, icc)))
+
+    # First a mark that also outlives a later JPEG of the file; where none does, one that outlives the file itself.
+    for trial in (lambda picture: jpeg_trial(reopened(picture)), reopened):
+        marked, mark = embed(image, keys, trial=trial)
+        encoded = encode(marked, output, icc)
+        found = detect(Image.open(BytesIO(encoded)), keys)
+        if found is not None and found.id == mark.id:
+            return encoded, mark
+    raise MarkError("The mark did not survive the output format; ask for png, or for a higher quality.")

@@ -4,26 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal
 
 import numpy as np
 import numpy.typing as npt
 
-from storage.params import LongPrompt, SchedulerName
+from storage.params import LongPrompt, SchedulerName, steps_to_run
 
 CELL = 8
 """Side of one latent cell in pixels."""
 
 Pixels = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
-
-
-def steps_to_run(steps: int, strength: float) -> int:
-    """How many of `steps` are run at `strength` in (0, 1]: exact in decimal, rounded down, at least 1.
-
-    In binary, int(50 * 0.58) is 28; a caller who wrote 0.58 means 29.
-    """
-    return max(1, int(steps * Decimal(str(strength))))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
