@@ -76,12 +76,16 @@ class Tenant:
 def finish(services: Services, job_id: str, picture: bytes) -> Job:
     """Does a worker's part: claims the job, stores `picture` as its only result and ends it as succeeded."""
     job = claim(services, job_id)
+    assert services.jobs.succeed(job, result_of(services, job, picture))
+    return job
+
+
+def result_of(services: Services, job: Job, picture: bytes) -> JobResult:
+    """What a worker hands over after it stored `picture` as the only result of `job`."""
     key = f"results/{job.id}/1-{'a' * 8}"
     services.objects.put(key, picture, "image/png")
     image = ResultImage(0, key, hashlib.sha256(picture).hexdigest(), 96, 64, "image/png", 7, "wm1")
-    result = JobResult((image,), {"actual_steps": 30}, job.safety, {**job.model, "sha256": "5" * 64})
-    assert services.jobs.succeed(job, result)
-    return job
+    return JobResult((image,), {"actual_steps": 30}, job.safety, {**job.model, "sha256": "5" * 64})
 
 
 def claim(services: Services, job_id: str) -> Job:

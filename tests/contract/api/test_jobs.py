@@ -7,7 +7,7 @@ import hashlib
 import pytest
 
 from storage.job import JobError
-from tests.contract.api.serving import Tenant, claim, finish, photo
+from tests.contract.api.serving import Tenant, claim, finish, photo, result_of
 from tests.contract.api.test_bad_input import refused
 
 
@@ -54,6 +54,18 @@ def test_there_is_no_image_before_success_nor_beyond_the_last(tenant: Tenant, n:
     finish(tenant.stack.services, job_id, photo())
     if n != "0":
         refused(tenant.http.get(f"/v1/jobs/{job_id}/images/{n}"), 404, "image_not_found")
+
+
+def test_what_waits_in_quarantine_is_neither_shown_nor_served(tenant: Tenant) -> None:
+    job_id, services = tenant.accepted()["id"], tenant.stack.services
+    job = claim(services, job_id)
+    services.jobs.hold_result(job, result_of(services, job, photo()))
+
+    for status in ("held", "canceled"):
+        answer = tenant.http.get(f"/v1/jobs/{job_id}?wait=20").json()
+        assert (answer["status"], answer["images"]) == (status, [])
+        refused(tenant.http.get(f"/v1/jobs/{job_id}/images/0"), 404, "image_not_found")
+        tenant.http.post(f"/v1/jobs/{job_id}/cancel")
 
 
 def test_an_image_that_was_erased_is_gone(tenant: Tenant) -> None:
