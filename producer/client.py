@@ -50,7 +50,6 @@ class Client:
             base_url=_checked_url(self.url),
             headers={"Authorization": f"Bearer {_checked_key(key or settings.key)}"},
             timeout=timeout,
-            transport=httpx.HTTPTransport(retries=2),
             # No proxy leads to this machine itself, whatever the environment says.
             trust_env=httpx.URL(self.url).host not in LOOPBACK,
         )
