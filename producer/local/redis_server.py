@@ -12,9 +12,9 @@ from pathlib import Path
 import redis
 
 from producer.local.child import Child
-from producer.local_errors import ChildDied, RedisMissing
 from producer.local.folder import StackFolder, write_private
 from producer.local.sockets import LOOPBACK, free_port
+from producer.local_errors import ChildDied, RedisMissing
 
 START_SECONDS = 15.0
 ATTEMPTS = 5

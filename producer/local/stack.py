@@ -11,10 +11,10 @@ from typing import Self
 import httpx
 
 from producer.local.child import Child, python_program
-from producer.local_errors import ChildDied
 from producer.local.folder import StackFolder, write_private
 from producer.local.redis_server import start_redis
 from producer.local.sockets import LOOPBACK, listen
+from producer.local_errors import ChildDied
 from producer.settings import inherited_environment
 from storage.database import Database, migrate
 from storage.key_store import SCOPES, KeyStore
