@@ -50,9 +50,9 @@ def main() -> int:
     ):
         for seed in range(JOBS + 1):
             began = time.perf_counter()
-            job = c.submit(image, mask, "a red circle", seed=seed, steps=STEPS)
-            job = c.wait(job["id"])
-            c.download(job)
+            job = client.submit(image, mask, "a red circle", seed=seed, steps=STEPS)
+            job = client.wait(job["id"])
+            client.download(job)
             rows.append((time.perf_counter() - began, job["receipt"]["timings"]["denoise"]))
     total, denoise = (statistics.median(row[column] for row in rows[1:]) for column in (0, 1))
     print(f"{STEPS} steps at {SIZE} px, one job at a time, median of {JOBS}")

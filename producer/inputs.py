@@ -11,7 +11,7 @@ import structlog
 from producer.errors import Refusal
 from producer.order import Source
 from safety.watermark import SMALLEST_SIDE
-from storage.errors import FileMissing, ObjectMissing
+from storage.errors import DatabaseUnavailable, FileMissing, ObjectMissing
 from storage.file_store import FileStore
 from storage.ids import new_id
 from storage.masks import check_inputs
@@ -72,12 +72,14 @@ class InputShelf:
 
     @contextmanager
     def keeping(self, tenant_id: str, inputs: Inputs) -> Iterator[Inputs]:
-        """Stores what is not stored yet for the time of the block, and for good if the block ends well."""
+        """Stores what is not stored yet for the time of the block, and for good unless the block surely fails."""
         added: list[str] = []
         try:
             image = self._store(tenant_id, inputs.image, added)
             mask = None if inputs.mask is None else self._store(tenant_id, inputs.mask, added)
             yield Inputs(image, mask)
+        except DatabaseUnavailable:
+            raise  # the job may be stored all the same, and then it must find its pictures
         except BaseException:
             self._drop(added)
             raise

@@ -12,6 +12,8 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy.ext.compiler import compiles
 
+from storage.errors import DatabaseUnavailable
+
 SQLITE_WAIT_SECONDS = 30
 
 
@@ -51,18 +53,21 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
-        """A connection inside a write transaction: committed at the end of the block, rolled back on any error."""
-        with self._engine.begin() as connection:
+        """A connection inside a write transaction: committed at the end of the block, rolled back on any error.
+
+        Raises DatabaseUnavailable.
+        """
+        with _available(), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
-        """A connection for reads only; it takes no write lock in SQLite."""
-        with self._engine.connect().execution_options(inpaintd_read=True) as connection:
+        """A connection for reads only; it takes no write lock in SQLite. Raises DatabaseUnavailable."""
+        with _available(), self._engine.connect().execution_options(inpaintd_read=True) as connection:
             yield connection
 
     def ping(self) -> None:
-        """Raises sqlalchemy's DBAPIError when the database does not answer."""
+        """Raises DatabaseUnavailable when the database does not answer."""
         with self.reading() as connection:
             connection.execute(sa.text("SELECT 1"))
 
@@ -82,6 +87,14 @@ def migrate(url: str, revision: str = "head") -> None:
             command.upgrade(config, revision)
     finally:
         engine.dispose()
+
+
+@contextmanager
+def _available() -> Iterator[None]:
+    try:
+        yield
+    except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as problem:
+        raise DatabaseUnavailable(f"the database did not answer: {problem}") from problem
 
 
 def _make_engine(url: str) -> sa.Engine:

@@ -34,5 +34,9 @@ class ObjectStoreUnavailable(StorageError):
     """The object store failed or did not answer in time; the same call may succeed later."""
 
 
+class DatabaseUnavailable(StorageError):
+    """The database did not answer. If that was at a commit, only reading the row tells whether it took effect."""
+
+
 class SettingsError(StorageError):
     """An environment variable holds a value that cannot be used; the message names it and what is expected."""

@@ -9,7 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from storage.database import Database, db_now
-from storage.errors import FileMissing
+from storage.errors import DatabaseUnavailable, FileMissing
 from storage.ids import new_id
 from storage.object_store import ObjectStore
 from storage.tables import files
@@ -38,7 +38,7 @@ class FileStore:
         self._objects = objects
 
     def add(self, tenant_id: str, data: bytes, content_type: str, *, width: int, height: int) -> StoredFile:
-        """Stores the bytes, then the row that makes them known; removes the bytes again if the row fails."""
+        """Stores the bytes, then the row that makes them known; removes the bytes again if there is surely no row."""
         file_id = new_id("file")
         key = f"inputs/{tenant_id}/{file_id}"
         self._objects.put(key, data, content_type)
@@ -56,6 +56,8 @@ class FileStore:
             with self._database.transaction() as connection:
                 statement = sa.insert(files).values(**values, created_at=db_now()).returning(files)
                 row = connection.execute(statement).one()
+        except DatabaseUnavailable:
+            raise  # the row may be there all the same, and then it must find its bytes
         except BaseException:
             self._objects.delete(key)
             raise

@@ -56,15 +56,19 @@ class LocalObjectStore:
         self._temporary.mkdir(parents=True, exist_ok=True)
 
     def put(self, key: str, data: bytes, content_type: str) -> None:  # noqa: ARG002  (a folder keeps no media types)
-        """Stores `data` under `key`, atomically and durably."""
+        """Stores `data` under `key`, atomically and durably. Raises ObjectStoreUnavailable, as with a full disk."""
         path = self._path(key)
-        path.parent.mkdir(parents=True, exist_ok=True)
         temporary = self._temporary / secrets.token_hex(16)
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with temporary.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except OSError as problem:
+            temporary.unlink(missing_ok=True)
+            raise ObjectStoreUnavailable(f"{self._folder} cannot be written: {problem.strerror}") from problem
 
     def get(self, key: str) -> bytes:
         """The bytes under `key`. Raises ObjectMissing."""

@@ -1,7 +1,14 @@
-"""Celery's entry point: `celery -A worker.app worker --pool threads`. Importing it reads the environment."""
+"""Celery's entry point: `celery -A worker.app worker --pool threads`. Importing it reads the environment.
+
+`python -P -m worker.app worker ...` is the same for the fleet: the current folder cannot pose as one of our packages,
+and the process ends with the one that started it, so that a fleet that was killed leaves no second worker on a GPU.
+"""
 
 from __future__ import annotations
 
+import ctypes
+import signal
+import sys
 from typing import Any
 
 import structlog
@@ -16,6 +23,8 @@ from worker.settings import WorkerSettings
 from worker.tasks import register
 
 log = structlog.get_logger(__name__)
+
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 class Station:
@@ -65,4 +74,14 @@ def build() -> Celery:
     return made
 
 
+def end_with_parent() -> None:
+    """Asks Linux for a SIGTERM when the parent is gone, however it ended; elsewhere nothing happens."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 app = build()
+
+if __name__ == "__main__":
+    end_with_parent()
+    app.worker_main(sys.argv[1:])

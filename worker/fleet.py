@@ -74,7 +74,7 @@ class Fleet:
             member.process = None
 
     def _start(self, member: Member) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "celery", "-A", "worker.app", "--quiet", "worker", "--pool", "threads"]
+        command = [sys.executable, "-P", "-m", "worker.app", "--quiet", "worker", "--pool", "threads"]
         command += ["--concurrency", str(self._slots), "--queues", queue_of("default")]
         command += ["--hostname", f"{member.name}@%h", "--without-gossip", "--without-mingle"]
         log.info("worker_starting", device=member.device)

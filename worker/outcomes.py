@@ -9,7 +9,7 @@ from enum import StrEnum
 import structlog
 
 from safety.errors import CredentialsError, MarkError
-from storage.errors import ObjectMissing, ObjectStoreUnavailable
+from storage.errors import DatabaseUnavailable, ObjectMissing, ObjectStoreUnavailable
 from storage.job import Job, JobError
 from storage.job_store import JobStore
 from storage.pictures import PictureError
@@ -62,6 +62,7 @@ OUTCOMES: tuple[tuple[type[Exception], Outcome], ...] = (
     (DeviceLost, Outcome(Then.RELEASE, "device_lost")),
     (OutOfMemory, Outcome(Then.RETRY, "out_of_memory", "The device ran out of memory; try a smaller working size.")),
     (ObjectStoreUnavailable, Outcome(Then.RETRY, "storage_unavailable", "The object store did not answer; try later.")),
+    (DatabaseUnavailable, Outcome(Then.RETRY, "storage_unavailable", "The database did not answer; try later.")),
     (Exception, Outcome(Then.RETRY, "internal", "An internal error occurred; the operator's log tells, by job id.")),
 )
 

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from producer.api.field_errors import field_errors
 from producer.api.problems import problem_response, refusal_response
 from producer.errors import Refusal
-from storage.errors import JobNotFound, ObjectStoreUnavailable
+from storage.errors import DatabaseUnavailable, JobNotFound, ObjectStoreUnavailable
 
 _HTTP_CODES = {404: "route_not_found", 405: "method_not_allowed"}
 
@@ -24,6 +24,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(JobNotFound, _job_not_found)
     app.add_exception_handler(ObjectStoreUnavailable, _storage_unavailable)
+    app.add_exception_handler(DatabaseUnavailable, _storage_unavailable)
 
 
 def _refused(_request: Request, error: Exception) -> JSONResponse:
@@ -47,4 +48,4 @@ def _job_not_found(request: Request, _error: Exception) -> JSONResponse:
 
 def _storage_unavailable(_request: Request, _error: Exception) -> JSONResponse:
     # The error's own text may name buckets and hosts; it goes to the log, not to the caller.
-    return problem_response("storage_unavailable", "Pictures cannot be stored or read now. Try again in a few seconds.")
+    return problem_response("storage_unavailable", "Nothing can be stored or read now. Try again in a few seconds.")
