@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 import uvicorn
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 
 from producer.api import faults, files, health, images, jobs, models
 from producer.api.last_resort import LastResort
@@ -33,7 +34,16 @@ def create_app(services: Services) -> FastAPI:
         yield
         services.close()
 
-    app = FastAPI(title="inpaintd", version=API_VERSION, lifespan=lifespan, openapi_tags=TAGS, redirect_slashes=False)
+    # FastAPI's own pages load their scripts from a public network, which many deployments do not reach.
+    app = FastAPIOffline(
+        title="inpaintd",
+        version=API_VERSION,
+        lifespan=lifespan,
+        openapi_tags=TAGS,
+        redirect_slashes=False,
+        redoc_url=None,
+        static_url="/docs/assets",
+    )
     app.state.services = services
     app.add_middleware(BodyLimit, limit=services.settings.max_body_bytes)
     app.add_middleware(LastResort)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import sqlite3
 import time
@@ -110,7 +111,11 @@ def test_the_document_is_whole(stack: Stack) -> None:
     submit = document["paths"]["/v1/jobs"]["post"]
     assert submit["requestBody"]["content"].keys() == {"application/json", "multipart/form-data"}
     assert {"202", "400", "401", "403", "413", "415", "422", "503"} <= submit["responses"].keys()
-    assert httpx.get(f"{stack.url}/docs").status_code == 200
+    page = httpx.get(f"{stack.url}/docs").raise_for_status().text
+    loaded = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert any(asset.endswith(".js") for asset in loaded)
+    for asset in loaded:
+        assert httpx.get(f"{stack.url}{asset}").status_code == 200, "the page must need nothing but this server"
 
 
 def test_every_code_tells_what_to_do() -> None:
