@@ -74,9 +74,7 @@ def _text_config() -> dict[str, Any]:
 def _checker() -> StableDiffusionSafetyChecker:
     vision = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
     vision |= {"image_size": 32, "patch_size": 8}
-    return StableDiffusionSafetyChecker(
-        CLIPConfig(text_config=_text_config(), vision_config=vision, projection_dim=8)
-    )
+    return StableDiffusionSafetyChecker(CLIPConfig(text_config=_text_config(), vision_config=vision, projection_dim=8))
 
 
 def scheduler(**changes: Any) -> DDIMScheduler:

@@ -84,10 +84,9 @@ class Sampler:
     def step(self, prediction: torch.Tensor, latents: torch.Tensor) -> torch.Tensor:
         """The latents one step further."""
         timestep = self._timesteps[self._done]
-        following: torch.Tensor = self._scheduler.step(
-            prediction, timestep, latents, **self._extra, return_dict=False
-        )[0]
+        stepped = self._scheduler.step(prediction, timestep, latents, **self._extra, return_dict=False)
         self._done += 1
+        following: torch.Tensor = stepped[0]
         return following
 
 
