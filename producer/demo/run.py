@@ -22,11 +22,14 @@ from producer.local import LocalStack
 from producer.settings import inherited_environment
 
 OUT = Path("demo-out")
+LOG_WIDTH = 110
 
 
 def main() -> int:
     """Runs the demonstration; returns its exit status."""
     console, began = Console(), time.monotonic()
+    if not console.is_terminal:
+        console.width = LOG_WIDTH  # a log has no edge, and 80 columns would cut what the table is for
     try:
         with interruptible():
             showings = _run(console)

@@ -26,7 +26,8 @@ def live(console: Console, showings: Sequence[Showing]) -> Iterator[Callable[[],
 
 def table(showings: Sequence[Showing]) -> Table:
     """The jobs and how they ended."""
-    made = Table("job", "prompt", "status", "seconds", "seed", Column("rule or error", overflow="fold"))
+    rule = Column("rule or error", no_wrap=True)
+    made = Table(Column("job", no_wrap=True), Column("prompt", no_wrap=True), "status", "seconds", "seed", rule)
     for showing in showings:
         job, seconds = showing.job, showing.seconds
         seed = str(job["params"]["seed"])
