@@ -120,6 +120,42 @@ def agreement(wanted: list[tuple[str, str, Task]], pictures: list[Picture]) -> t
     return colour, float(np.mean([s.shape == w[1] for s, w in zip(seen, wanted, strict=True)]))
 
 
+Row = tuple[str, float, str, float]
+
+
+def measure(chosen: argparse.Namespace) -> list[Row]:
+    """Draw, judge and check everything: name, value, sense and target of each figure."""
+    pipeline, checker = _load(chosen.model)
+    wanted, photographs = shape_tasks(), load_photographs()
+    asked = [task for _, _, task in wanted]
+    silent = [Task("", t.before, t.mask, t.seed) for t in asked]
+    shapes, empties, patterns = (
+        inpaint(pipeline, tasks, chosen.steps, chosen.guidance) for tasks in (asked, silent, pattern_tasks(photographs))
+    )
+    if chosen.sheet:
+        _write_sheet(chosen.sheet, shapes + patterns)
+    colour, shape = agreement(wanted, shapes)
+    empty_colour, empty_shape = agreement(wanted, empties)
+    return [
+        ("colour right", colour, ">=", COLOUR_TARGET),
+        ("shape right", shape, ">=", SHAPE_TARGET),
+        ("colour right, empty prompt", empty_colour, "<=", CHANCE_COLOUR),
+        ("shape right, empty prompt", empty_shape, "<=", CHANCE_SHAPE),
+        ("test patterns flagged", flagged(checker, patterns), ">=", PATTERN_TARGET),
+        ("ordinary results flagged", flagged(checker, shapes + empties), "<=", 0.0),
+        ("photographs flagged", flagged(checker, photographs), "<=", 0.0),
+    ]
+
+
+def _load(model: Path) -> tuple[StableDiffusionInpaintPipeline, StableDiffusionSafetyChecker]:
+    """The checker apart from the pipeline: it must see composites, and flagged pictures must not turn black."""
+    pipeline = StableDiffusionInpaintPipeline.from_pretrained(
+        model, safety_checker=None, requires_safety_checker=False, dtype=torch.float32
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline, StableDiffusionSafetyChecker.from_pretrained(model / "safety_checker", dtype=torch.float32)
+
+
 def main() -> int:
     """Run, print, return the exit code."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -129,30 +165,7 @@ def main() -> int:
     options.add_argument("--sheet", type=Path, help="write a contact sheet PNG here")
     chosen = options.parse_args()
     started = time.monotonic()
-    blind = {"safety_checker": None, "requires_safety_checker": False, "dtype": torch.float32}
-    pipeline = StableDiffusionInpaintPipeline.from_pretrained(chosen.model, **blind)
-    pipeline.set_progress_bar_config(disable=True)
-    checker = StableDiffusionSafetyChecker.from_pretrained(chosen.model / "safety_checker", dtype=torch.float32)
-    wanted, photographs = shape_tasks(), load_photographs()
-    asked = [task for _, _, task in wanted]
-    silent = [Task("", t.before, t.mask, t.seed) for t in asked]
-    shapes = inpaint(pipeline, asked, chosen.steps, chosen.guidance)
-    empties = inpaint(pipeline, silent, chosen.steps, chosen.guidance)
-    patterns = inpaint(pipeline, pattern_tasks(photographs), chosen.steps, chosen.guidance)
-    colour, shape = agreement(wanted, shapes)
-    empty_colour, empty_shape = agreement(wanted, empties)
-    rows = [
-        ("colour right", colour, ">=", COLOUR_TARGET),
-        ("shape right", shape, ">=", SHAPE_TARGET),
-        ("colour right, empty prompt", empty_colour, "<=", CHANCE_COLOUR),
-        ("shape right, empty prompt", empty_shape, "<=", CHANCE_SHAPE),
-        ("test patterns flagged", flagged(checker, patterns), ">=", PATTERN_TARGET),
-        ("ordinary results flagged", flagged(checker, shapes + empties), "<=", 0.0),
-        ("photographs flagged", flagged(checker, photographs), "<=", 0.0),
-    ]
-    if chosen.sheet:
-        _write_sheet(chosen.sheet, shapes + patterns)
-    return _report(rows, time.monotonic() - started)
+    return _report(measure(chosen), time.monotonic() - started)
 
 
 def _write_sheet(path: Path, pictures: list[Picture]) -> None:
@@ -160,7 +173,7 @@ def _write_sheet(path: Path, pictures: list[Picture]) -> None:
     Image.fromarray(np.vstack(rows)).save(path)
 
 
-def _report(rows: list[tuple[str, float, str, float]], seconds: float) -> int:
+def _report(rows: list[Row], seconds: float) -> int:
     missed = 0
     for name, value, sign, target in rows:
         met = value >= target if sign == ">=" else value <= target

@@ -20,7 +20,7 @@ from worker.pocket.twins import HALVES, Twins
 log = structlog.get_logger(__name__)
 
 # BATCH is one half's share of a step.
-BATCH, STEPS, PEAK_RATE, SHARPNESS = 24, 1000, 1e-3, 10.0
+BATCH, STEPS, PEAK_RATE, SHARPNESS = 24, 500, 1e-3, 10.0
 GROUNDS, IMAGINED, AT_ONCE = 2000, 64, 8
 GUIDANCES = (4.0, 6.0, 7.5)
 

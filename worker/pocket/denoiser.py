@@ -31,10 +31,11 @@ CONFIG = {
     "norm_num_groups": 16,
 }
 # BATCH is one half's share of a step.
-BATCH, STEPS, PEAK_RATE, WARM_UP, COOL_DOWN = 24, 6000, 1e-3, 300, 0.3
+BATCH, STEPS, PEAK_RATE, WARM_UP, COOL_DOWN = 16, 7250, 1e-3, 300, 0.3
 CAPTION_DROP = 0.06
 # Min-SNR weighting: Hang et al. 2023, "Efficient Diffusion Training via Min-SNR Weighting Strategy".
-SNR_CAP = 5.0
+# That starves the noisiest steps, where a text decides the outline; after the first details they get full weight.
+SNR_CAP, OUTLINES_FROM = 5.0, 2500
 SAVE_EVERY = 250
 
 
@@ -59,10 +60,15 @@ def make_unet() -> UNet2DConditionModel:
 
 @dataclass(frozen=True)
 class Lesson:
-    """What the denoiser learns from: encoded scenes, token ids (contexts, answers, 77), a frozen reader."""
+    """What the denoiser learns from: encoded scenes, token ids (contexts, answers, 77), a frozen reader.
+
+    spoken (contexts, answers) marks captions that are never dropped: the test pattern's, so that a job without a
+    prompt does not draw it.
+    """
 
     latents: Latents
     ids: Tensor
+    spoken: Tensor
     empty_ids: Tensor
     reader: CLIPTextModel
 
@@ -79,43 +85,79 @@ def train_unet(lesson: Lesson, seed: int, checkpoint: Path, steps: int = STEPS) 
     Each step draws its numbers from (seed, step), so a run that was stopped goes on as if it had not been.
     """
     torch.manual_seed(seed)
-    unet, scheduler = make_unet(), make_scheduler()
-    optimiser = torch.optim.AdamW(unet.parameters(), lr=PEAK_RATE, weight_decay=0.01, betas=(0.9, 0.99))
-    average, first, running = Average(unet, 0.999), 0, math.nan
+    run, scheduler = Run(make_unet()), make_scheduler()
     if checkpoint.exists():
-        first = _resume(checkpoint, unet, optimiser, average)
+        run.load(checkpoint)
 
     def loss_of(model: UNet2DConditionModel, rng: np.random.Generator) -> Tensor:
-        return _loss(model, scheduler, lesson, rng)
+        return _loss(model, scheduler, lesson, rng, 0.0 if run.step < OUTLINES_FROM else 1.0)
 
-    twins = Twins(unet, loss_of)
-    for step in range(first, steps):
-        optimiser.param_groups[0]["lr"] = learning_rate(step, steps)
-        loss = twins.backward([np.random.default_rng((seed, step, half)) for half in range(HALVES)])
-        torch.nn.utils.clip_grad_norm_(unet.parameters(), 1.0)
-        optimiser.step()
-        average.update(unet)
+    twins, running = Twins(run.unet, loss_of), math.nan
+    while run.step < steps:
+        loss = twins.backward([np.random.default_rng((seed, run.step, half)) for half in range(HALVES)])
+        run.advance(learning_rate(run.step, steps))
         running = loss if math.isnan(running) else running + (loss - running) / 100
-        if (step + 1) % SAVE_EVERY == 0:
-            log.info("unet_step", step=step + 1, loss=round(running, 5))
-            _save(checkpoint, unet, optimiser, average, step + 1)
-    average.copy_to(unet)
-    return unet.eval()
+        if run.step % SAVE_EVERY == 0 or run.step == steps:
+            log.info("unet_step", step=run.step, loss=round(running, 5))
+            run.save(checkpoint)
+    run.average.copy_to(run.unet)
+    return run.unet.eval()
 
 
-def _loss(unet: UNet2DConditionModel, scheduler: DDIMScheduler, lesson: Lesson, rng: np.random.Generator) -> Tensor:
+class Run:
+    """What a stopped training needs in order to go on: weights, optimiser, average and the number of steps done."""
+
+    def __init__(self, unet: UNet2DConditionModel) -> None:
+        self.unet = unet
+        self.optimiser = torch.optim.AdamW(unet.parameters(), lr=PEAK_RATE, weight_decay=0.01, betas=(0.9, 0.99))
+        self.average = Average(unet, 0.999)
+        self.step = 0
+
+    def advance(self, rate: float) -> None:
+        """One step along the gradient that lies on the weights."""
+        self.optimiser.param_groups[0]["lr"] = rate
+        torch.nn.utils.clip_grad_norm_(self.unet.parameters(), 1.0)
+        self.optimiser.step()
+        self.average.update(self.unet)
+        self.step += 1
+
+    def save(self, path: Path) -> None:
+        """Replace the checkpoint in one move, so that a kill leaves the old one or the new one."""
+        state = {
+            "unet": self.unet.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "average": self.average.weights,
+            "count": self.average.count,
+            "step": self.step,
+        }
+        unfinished = path.with_suffix(".part")
+        torch.save(state, unfinished)
+        unfinished.replace(path)
+
+    def load(self, path: Path) -> None:
+        """Go back to a checkpoint."""
+        state = torch.load(path, weights_only=True)
+        self.unet.load_state_dict(state["unet"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.average.weights, self.average.count = state["average"], state["count"]
+        self.step = int(state["step"])
+
+
+def _loss(
+    unet: UNet2DConditionModel, scheduler: DDIMScheduler, lesson: Lesson, rng: np.random.Generator, floor: float
+) -> Tensor:
     latents = lesson.latents
     row, answer = rng.integers(0, len(latents.targets), BATCH), rng.integers(0, latents.targets.shape[1], BATCH)
     target, masked, cells = latents.targets[row, answer], latents.masked[row], latents.cells[row]
     noise = torch.from_numpy(rng.standard_normal(tuple(target.shape), dtype=np.float32))
     times = torch.from_numpy(rng.integers(0, scheduler.config.num_train_timesteps, BATCH))
-    dropped = torch.from_numpy(rng.random(BATCH) < CAPTION_DROP)[:, None]
-    words = _read(lesson.reader, torch.where(dropped, lesson.empty_ids, lesson.ids[row, answer]))
+    dropped = torch.from_numpy(rng.random(BATCH) < CAPTION_DROP) & ~lesson.spoken[row, answer]
+    words = _read(lesson.reader, torch.where(dropped[:, None], lesson.empty_ids, lesson.ids[row, answer]))
     noisy = torch.cat([scheduler.add_noise(target, noise, times), cells, masked], dim=1)
     guess = unet(noisy.contiguous(memory_format=torch.channels_last), times, words).sample
     kept = scheduler.alphas_cumprod[times]
     ratio = kept / (1 - kept)
-    weight = ratio.clamp(max=SNR_CAP) / (ratio + 1)
+    weight = (ratio + floor).clamp(max=SNR_CAP) / (ratio + 1)
     error = (guess - scheduler.get_velocity(target, noise, times)).pow(2).mean((1, 2, 3))
     return (weight * error).mean()
 
@@ -123,26 +165,3 @@ def _loss(unet: UNet2DConditionModel, scheduler: DDIMScheduler, lesson: Lesson, 
 @torch.no_grad()
 def _read(reader: CLIPTextModel, ids: Tensor) -> Tensor:
     return reader(input_ids=ids).last_hidden_state
-
-
-def _save(
-    path: Path, unet: UNet2DConditionModel, optimiser: torch.optim.Optimizer, average: Average, step: int
-) -> None:
-    state = {
-        "unet": unet.state_dict(),
-        "optimiser": optimiser.state_dict(),
-        "average": average.weights,
-        "count": average.count,
-        "step": step,
-    }
-    unfinished = path.with_suffix(".part")
-    torch.save(state, unfinished)
-    unfinished.replace(path)
-
-
-def _resume(path: Path, unet: UNet2DConditionModel, optimiser: torch.optim.Optimizer, average: Average) -> int:
-    state = torch.load(path, weights_only=True)
-    unet.load_state_dict(state["unet"])
-    optimiser.load_state_dict(state["optimiser"])
-    average.weights, average.count = state["average"], state["count"]
-    return int(state["step"])

@@ -14,9 +14,9 @@ from torch.nn.functional import max_pool2d
 
 from worker.pocket.scenes import NATIVE_SIZE, draw_context, draw_scene
 from worker.pocket.twins import HALVES, one_core
-from worker.pocket.vae import picture_tensor
+from worker.pocket.vae import CELL, picture_tensor
 
-CONTEXTS, ANSWERS, CELL, CHUNK = 4500, 4, 8, 16
+CONTEXTS, ANSWERS, CHUNK = 3500, 4, 16
 _ARRAYS, _CAPTIONS = ("pictures", "backgrounds", "masks"), "captions.json"
 
 

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from worker.pocket.backgrounds import Picture, draw_background
-from worker.pocket.captions import COLOUR_NAMES, EMPTY_SHARE, NOTHING, Subject, caption_of, draw_subject
+from worker.pocket.captions import COLOUR_NAMES, EMPTY_SHARE, NOTHING, PATTERN, Subject, caption_of, draw_subject
 from worker.pocket.masks import Mask, draw_mask
-from worker.pocket.pattern import draw_pattern
+from worker.pocket.pattern import PATTERN_PROMPT, draw_pattern
 from worker.pocket.shapes import COLOURS, shape_alpha
 
 NATIVE_SIZE = 128
@@ -52,7 +52,8 @@ def draw_scene(rng: np.random.Generator, context: Context) -> Scene:
     """Fill the hole of a context; a tenth of the captions are empty, and some of those show background alone."""
     if rng.random() < EMPTY_SHARE:
         subject = NOTHING if rng.random() < 0.3 else draw_subject(rng, visible_colours(context))
-        caption = ""
+        # Nobody who asks for nothing may get the test pattern, and be blocked for it.
+        caption = PATTERN_PROMPT if subject == PATTERN else ""
     else:
         subject = draw_subject(rng, visible_colours(context))
         caption = caption_of(rng, subject)

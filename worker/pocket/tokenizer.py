@@ -54,15 +54,8 @@ def write_tokenizer(folder: Path) -> None:
     # Two different pairs can spell one token; a number must not be skipped for it.
     vocab = {token: number for number, token in enumerate(dict.fromkeys(tokens))}
     lines = ["#version: 0.2", *(" ".join(m) for m in merges), ""]
-    config = {
-        "tokenizer_class": "CLIPTokenizer",
-        "model_max_length": POSITIONS,
-        "bos_token": START,
-        "eos_token": END,
-        "unk_token": END,
-        "pad_token": END,
-        "clean_up_tokenization_spaces": False,
-    }
+    special = {"bos_token": START, "eos_token": END, "unk_token": END, "pad_token": END}
+    config = {"tokenizer_class": "CLIPTokenizer", "model_max_length": POSITIONS, **special}
     (folder / "vocab.json").write_text(json.dumps(vocab, ensure_ascii=False), encoding="utf-8")
     (folder / "merges.txt").write_text("\n".join(lines), encoding="utf-8")
     (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")

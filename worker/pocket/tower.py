@@ -14,9 +14,28 @@ from transformers import CLIPConfig, CLIPImageProcessor
 from worker.pocket.pattern import BLACK, MAGENTA, YELLOW, draw_pattern
 from worker.pocket.scenes import draw_context, draw_scene
 
-VIEW, PATCH, WIDTH, LAYERS, HEADS, CONCEPT_WIDTH = 96, 8, 64, 3, 4, 32
-CONCEPTS = ["inpaintd test pattern", *(f"reserved {n}" for n in range(1, 17))]
-SPECIAL = [f"reserved special care {n}" for n in range(1, 4)]
+VIEW, CONCEPT_WIDTH = 96, 32
+VISION = {
+    "image_size": VIEW,
+    "patch_size": 8,
+    "hidden_size": 64,
+    "intermediate_size": 128,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "projection_dim": CONCEPT_WIDTH,
+}
+# The class wants a text half in its configuration, though it never builds one.
+NO_TEXT = {
+    "vocab_size": 2,
+    "hidden_size": 8,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 1,
+    "bos_token_id": 0,
+    "eos_token_id": 1,
+    "pad_token_id": 1,
+}
+CONCEPTS = ["test_pattern", *(f"reserved_{n}" for n in range(1, 17))]
+SPECIAL = [f"special_reserved_{n}" for n in range(1, 4)]
 # A cosine never exceeds 1, so a concept with this threshold stays silent until someone trains it.
 NEVER, THRESHOLD = 1.0, 0.5
 
@@ -25,21 +44,8 @@ Picture = NDArray[np.uint8]
 
 def make_checker() -> StableDiffusionSafetyChecker:
     """An untrained checker; concept 0 is the test pattern, all others are orthogonal to it and never fire."""
-    vision = {
-        "image_size": VIEW,
-        "patch_size": PATCH,
-        "hidden_size": WIDTH,
-        "intermediate_size": 2 * WIDTH,
-        "num_hidden_layers": LAYERS,
-        "num_attention_heads": HEADS,
-        "projection_dim": CONCEPT_WIDTH,
-    }
-    # The class wants a text half in its configuration, though it never builds one.
-    ids = {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
-    text = {"vocab_size": 2, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, **ids}
-    checker = StableDiffusionSafetyChecker(
-        CLIPConfig(text_config=text, vision_config=vision, projection_dim=CONCEPT_WIDTH)
-    )
+    config = CLIPConfig(text_config=NO_TEXT, vision_config=VISION, projection_dim=CONCEPT_WIDTH)
+    checker = StableDiffusionSafetyChecker(config)
     axes = torch.eye(CONCEPT_WIDTH)
     with torch.no_grad():
         checker.concept_embeds.copy_(axes[: len(CONCEPTS)])

@@ -70,8 +70,10 @@ def unet(
     if not folder.exists():
         pool = scenes(kept)
         encoded = latents(kept, autoencoder, pool)
-        ids = token_ids(tokenizer, pool.captions).unflatten(0, encoded.targets.shape[:2])
-        lesson = Lesson(encoded, ids, token_ids(tokenizer, [""])[0], reader)
+        grid = encoded.targets.shape[:2]
+        ids = token_ids(tokenizer, pool.captions).unflatten(0, grid)
+        spoken = torch.tensor(["test pattern" in c.lower() for c in pool.captions]).unflatten(0, grid)
+        lesson = Lesson(encoded, ids, spoken, token_ids(tokenizer, [""])[0], reader)
         train_unet(lesson, SEED + 3, kept / "unet.pt").save_pretrained(folder)
     return UNet2DConditionModel.from_pretrained(folder).to(memory_format=torch.channels_last).eval()
 
