@@ -13,7 +13,6 @@ from producer.order import Source
 from safety.watermark import SMALLEST_SIDE
 from storage.errors import DatabaseUnavailable, FileMissing, ObjectMissing
 from storage.file_store import FileStore
-from storage.ids import new_id
 from storage.masks import check_inputs
 from storage.object_store import ObjectStore
 from storage.params import InpaintParams
@@ -45,6 +44,14 @@ class Inputs:
     mask: Input | None
 
 
+@dataclass(slots=True)
+class Kept:
+    """Stored inputs; they are removed again unless they are `wanted` at the end."""
+
+    inputs: Inputs
+    wanted: bool = True
+
+
 @dataclass(frozen=True, slots=True)
 class InputShelf:
     """Fetches and checks the pictures of orders, and puts them where the worker finds them."""
@@ -71,18 +78,24 @@ class InputShelf:
         return inputs
 
     @contextmanager
-    def keeping(self, tenant_id: str, inputs: Inputs) -> Iterator[Inputs]:
-        """Stores what is not stored yet for the time of the block, and for good unless the block surely fails."""
-        added: list[str] = []
+    def keeping(self, tenant_id: str, job_id: str, inputs: Inputs) -> Iterator[Kept]:
+        """Stores what is not stored yet for the time of the block, and for good unless the block surely fails.
+
+        The keys carry the job's id, so that what was left behind by a death can be told from what is needed.
+        """
+        folder, added = f"inputs/{tenant_id}/{job_id}", list[str]()
         try:
-            image = self._store(tenant_id, inputs.image, added)
-            mask = None if inputs.mask is None else self._store(tenant_id, inputs.mask, added)
-            yield Inputs(image, mask)
+            image = self._store(inputs.image, f"{folder}/image", added)
+            mask = None if inputs.mask is None else self._store(inputs.mask, f"{folder}/mask", added)
+            kept = Kept(Inputs(image, mask))
+            yield kept
         except DatabaseUnavailable:
             raise  # the job may be stored all the same, and then it must find its pictures
         except BaseException:
             self._drop(added)
             raise
+        if not kept.wanted:
+            self._drop(added)
 
     def _fetch(self, tenant_id: str, source: Source, field: str) -> Input:
         if isinstance(source, bytes):
@@ -94,10 +107,9 @@ class InputShelf:
             message = f"There is no file {source.id}: upload it with POST /v1/files and use the id that comes back."
             raise Refusal.of_field(field, "file_not_found", message) from None
 
-    def _store(self, tenant_id: str, picture: Input, added: list[str]) -> Input:
+    def _store(self, picture: Input, key: str, added: list[str]) -> Input:
         if picture.key is not None:
             return picture
-        key = f"inputs/{tenant_id}/{new_id('in')}"
         added.append(key)
         # Never served as it is, so no browser needs to know what it is.
         self.objects.put(key, picture.data, "application/octet-stream")

@@ -24,7 +24,8 @@ class Order:
     """One inpainting request, syntactically sound but not yet judged.
 
     `mask` is None where the alpha channel of `image` is the mask. `user` is the caller's own name for its end-user,
-    as sent. `metadata` is JSON of at most 16 keys and 4 kB.
+    as sent. `metadata` is JSON of at most 16 keys and 4 kB. `idempotency_key` is the caller's own; `is_retry` says
+    that its client repeats a request without one.
     """
 
     params: InpaintParams
@@ -35,3 +36,5 @@ class Order:
     user: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
     batch: str | None = None
+    idempotency_key: str | None = None
+    is_retry: bool = False

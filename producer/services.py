@@ -19,6 +19,8 @@ from storage.key_store import KeyStore
 from storage.models import ModelDescriptor, load_registry
 from storage.object_store import ObjectStore, open_object_store
 from storage.settings import StorageSettings
+from storage.submissions import Submissions
+from storage.tenant_store import TenantStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class Services:
     objects: ObjectStore
     doorbell: Doorbell
     jobs: JobStore
+    submissions: Submissions
+    tenants: TenantStore
     reader: JobReader
     keys: KeyStore
     files: FileStore
@@ -53,7 +57,7 @@ def open_services(storage: StorageSettings, safety: SafetySettings, producer: Pr
     objects = open_object_store(storage)
     database = Database(storage.database_url)
     doorbell = Doorbell(storage.redis_url)
-    jobs, files = JobStore(database), FileStore(database, objects)
+    submissions, files = Submissions(database), FileStore(database, objects)
     shelf = InputShelf(files, objects, producer.max_pixels)
     return Services(
         settings=producer,
@@ -61,10 +65,12 @@ def open_services(storage: StorageSettings, safety: SafetySettings, producer: Pr
         database=database,
         objects=objects,
         doorbell=doorbell,
-        jobs=jobs,
+        jobs=JobStore(database),
+        submissions=submissions,
+        tenants=TenantStore(database),
         reader=JobReader(database),
         keys=KeyStore(database),
         files=files,
         models=models,
-        submitter=Submitter(jobs, shelf, doorbell, policy, models, producer.user_secret),
+        submitter=Submitter(submissions, shelf, doorbell, policy, models, producer.user_secret),
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from producer.errors import Refusal
+from producer.fingerprint import fingerprint_of
 from producer.inputs import Inputs, InputShelf
 from producer.order import Order
 from producer.pseudonyms import pseudonym
@@ -17,10 +18,12 @@ from safety.checks import check_prompt
 from safety.policy import Policy
 from safety.verdict import Action, Verdict
 from storage.broker import Doorbell
-from storage.job import HeldAt, Job, JobState, NewJob
-from storage.job_store import JobStore
+from storage.failpoints import reach
+from storage.ids import new_id
+from storage.job import HeldAt, JobState, NewJob
 from storage.models import ModelDescriptor
 from storage.params import MAX_SEED
+from storage.submissions import Submissions, Submitted
 
 log = structlog.get_logger(__name__)
 
@@ -29,30 +32,40 @@ log = structlog.get_logger(__name__)
 class Submitter:
     """Turns orders into stored jobs. Safe to call from many threads."""
 
-    jobs: JobStore
+    submissions: Submissions
     shelf: InputShelf
     doorbell: Doorbell
     policy: Policy
     models: Mapping[str, ModelDescriptor]
     user_secret: str
 
-    def submit(self, tenant_id: str, order: Order) -> Job:
-        """The stored job: queued, held for a person, or blocked by the policy.
+    def submit(self, tenant_id: str, order: Order) -> Submitted:
+        """The stored job: queued, held for a person, or blocked by the policy; or the job of an earlier copy.
 
-        Raises Refusal, with nothing left behind, for an order that cannot be carried out. An unreachable Redis
-        is no error: workers also look into SQL by themselves.
+        Raises Refusal, QueueFull and IdempotencyConflict, with nothing left behind, for an order that cannot be
+        carried out. An unreachable Redis is no error: workers also look into SQL by themselves.
         """
         refuse_unsupported(order.params)
         model = self._model(order.params.model)
+        job_id, fingerprint = new_id("job"), fingerprint_of(order)
         params = order.params.resolved(native_size=model.native_size, seed=secrets.randbelow(MAX_SEED + 1))
         verdict = check_prompt(params.prompt, params.negative_prompt, self.policy)
         inputs = self.shelf.take(tenant_id, order.image, order.mask, params)
-        with self.shelf.keeping(tenant_id, inputs) as kept:
-            job = self.jobs.submit(self._new_job(tenant_id, replace(order, params=params), model, verdict, kept))
-        log.info("job_accepted", job_id=job.id, tenant_id=tenant_id, state=job.state.value)
-        if job.state is JobState.QUEUED:
+        with self.shelf.keeping(tenant_id, job_id, inputs) as kept:
+            new = self._new_job(tenant_id, job_id, replace(order, params=params), model, verdict, kept.inputs)
+            submitted = self.submissions.submit(replace(new, fingerprint=fingerprint))
+            kept.wanted = not submitted.replayed
+        reach("after_accept")
+        self._announce(submitted, model)
+        return submitted
+
+    def _announce(self, submitted: Submitted, model: ModelDescriptor) -> None:
+        job = submitted.job
+        log.info(
+            "job_accepted", job_id=job.id, tenant_id=job.tenant_id, state=job.state.value, again=submitted.replayed
+        )
+        if job.state is JobState.QUEUED and not submitted.replayed:
             self.doorbell.ring(model.alias, job.id)
-        return job
 
     def pseudonym(self, tenant_id: str, user: str) -> str:
         """How the tenant's end-user `user` is called in stored jobs."""
@@ -64,9 +77,12 @@ class Submitter:
             raise Refusal.of_field("model", "model_unknown", f"There is no model {alias!r}; use one of: {known}.")
         return self.models[alias]
 
-    def _new_job(self, tenant_id: str, order: Order, model: ModelDescriptor, verdict: Verdict, kept: Inputs) -> NewJob:
+    def _new_job(
+        self, tenant_id: str, job_id: str, order: Order, model: ModelDescriptor, verdict: Verdict, kept: Inputs
+    ) -> NewJob:
         state = state_for(verdict.action)
         return NewJob(
+            id=job_id,
             tenant_id=tenant_id,
             params=order.params,
             image_key=kept.image.stored_key,
@@ -81,6 +97,8 @@ class Submitter:
             user=None if order.user is None else self.pseudonym(tenant_id, order.user),
             metadata=order.metadata,
             batch=order.batch,
+            idempotency_key=order.idempotency_key,
+            is_retry=order.is_retry,
         )
 
 

@@ -40,16 +40,29 @@ def _now_sqlite(element: db_now, compiler: Any, **kw: Any) -> str:
     return f"(strftime('%Y-%m-%d %H:%M:%f', 'now', printf('%+f seconds', {offset})) || '000')"
 
 
+class db_epoch(sa.sql.functions.FunctionElement[float]):  # noqa: N801
+    """The database server's time in seconds since 1970."""
+
+    type = sa.Float()
+    inherit_cache = True
+    name = "db_epoch"
+
+
+@compiles(db_epoch, "postgresql")
+def _epoch_postgresql(_element: db_epoch, _compiler: Any, **_kw: Any) -> str:
+    return "extract(epoch from clock_timestamp())::float8"
+
+
+@compiles(db_epoch, "sqlite")
+def _epoch_sqlite(_element: db_epoch, _compiler: Any, **_kw: Any) -> str:
+    return "((julianday('now') - 2440587.5) * 86400.0)"
+
+
 class Database:
     """A pool of connections to the one SQL database that a deployment has."""
 
     def __init__(self, url: str) -> None:
         self._engine = _make_engine(url)
-
-    @property
-    def is_sqlite(self) -> bool:
-        """True for SQLite, which locks the whole database instead of rows."""
-        return self._engine.dialect.name == "sqlite"
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
@@ -70,6 +83,14 @@ class Database:
         """Raises DatabaseUnavailable when the database does not answer."""
         with self.reading() as connection:
             connection.execute(sa.text("SELECT 1"))
+
+    def up_seconds(self) -> float | None:
+        """Seconds since the database server started, by its own clock; None for SQLite, which is no server."""
+        if self.is_sqlite:
+            return None
+        up = sa.text("SELECT extract(epoch FROM clock_timestamp() - pg_postmaster_start_time())")
+        with self.reading() as connection:
+            return float(connection.execute(up).scalar_one())
 
     def close(self) -> None:
         """Closes every pooled connection."""

@@ -2,10 +2,20 @@
 
 StorageError
 ├── JobNotFound            no such job for this tenant
+├── TenantNotFound         no tenant of this name
 ├── FileMissing            no such uploaded file for this tenant
+├── LimitReached           a limit of the tenant stands against it; says when to come again
+│   ├── QueueFull          as many of its jobs wait as may wait
+│   └── TooManyRequests    it asks more often than it may
+├── IdempotencyConflict    the idempotency key was used for another request
+├── WebhookNotFound        no such webhook for this tenant
+├── DeliveryNotFound       no such delivery of this webhook
+├── TooManyWebhooks        the tenant has as many webhooks as it may have
+├── WebhookDisabled        nothing is sent to this webhook
 ├── IllegalMove            the job's state does not allow the move that was asked for
 ├── ObjectMissing          the object store holds nothing under that key
 ├── ObjectStoreUnavailable the object store did not answer; worth a retry
+├── DatabaseUnavailable    the database did not answer; worth a retry
 └── SettingsError          an INPAINTD_* variable has a value that cannot be used
 """
 
@@ -18,8 +28,48 @@ class JobNotFound(StorageError):
     """No job with this id belongs to the tenant."""
 
 
+class TenantNotFound(StorageError):
+    """No tenant has this name."""
+
+
 class FileMissing(StorageError):
     """No uploaded file with this id belongs to the tenant."""
+
+
+class LimitReached(StorageError):
+    """A limit of the tenant. `retry_after` is the number of seconds after which it makes sense to try again."""
+
+    def __init__(self, message: str, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class QueueFull(LimitReached):
+    """As many of the tenant's jobs are queued as may be."""
+
+
+class TooManyRequests(LimitReached):
+    """The tenant sent more requests a second than it may."""
+
+
+class IdempotencyConflict(StorageError):
+    """The tenant used this idempotency key for a request with other content."""
+
+
+class WebhookNotFound(StorageError):
+    """No webhook with this id belongs to the tenant."""
+
+
+class DeliveryNotFound(StorageError):
+    """No delivery with this id belongs to the webhook."""
+
+
+class TooManyWebhooks(StorageError):
+    """The tenant has as many webhooks as it may have."""
+
+
+class WebhookDisabled(StorageError):
+    """The webhook is disabled, by its owner or because its receiver said that it is gone."""
 
 
 class IllegalMove(StorageError):

@@ -120,10 +120,13 @@ class JobEvent:
 class NewJob:
     """A request that has been resolved and judged, ready to be stored.
 
-    `state` is queued, held or blocked. `cost` is the estimate of UNet rows (steps x rows a step x images).
+    `id` is made beforehand, because the inputs' keys carry it and because a lost commit is looked up by it.
+    `fingerprint` is a hash of what was asked for, `idempotency_key` the caller's own, and `is_retry` says that the
+    caller's client repeats itself. `state` is queued, held or blocked. `cost` is the estimate of UNet rows (steps x rows a step x images).
     `image_key` and `mask_key` name stored inputs; `mask_key` is None where the image's alpha is the mask.
     """
 
+    id: str
     tenant_id: str
     params: InpaintParams
     image_key: str
@@ -138,6 +141,9 @@ class NewJob:
     user: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
     batch: str | None = None
+    fingerprint: str | None = None
+    idempotency_key: str | None = None
+    is_retry: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +157,7 @@ class Job:
     attempt: int
     crash_count: int
     error_count: int
+    solo: bool
     priority: Priority
     params: InpaintParams
     model: dict[str, Any]
@@ -170,6 +177,7 @@ class Job:
     started_at: datetime | None
     finished_at: datetime | None
     deadline_at: datetime | None
+    erased_at: datetime | None
 
     @property
     def is_terminal(self) -> bool:

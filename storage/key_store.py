@@ -24,6 +24,7 @@ class Principal:
     tenant_id: str
     key_id: str
     scopes: frozenset[str]
+    requests_per_second: float | None
 
 
 class KeyStore:
@@ -57,10 +58,13 @@ class KeyStore:
     def authenticate(self, text: str) -> Principal | None:
         """Whose key this is, or None for an unknown or expired one."""
         alive = sa.or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > db_now())
-        statement = sa.select(api_keys).where(api_keys.c.sha256 == _digest(text), alive)
+        rate = tenants.c.requests_per_second
+        statement = sa.select(api_keys, rate).join(tenants).where(api_keys.c.sha256 == _digest(text), alive)
         with self._database.reading() as connection:
             row = connection.execute(statement).one_or_none()
-        return None if row is None else Principal(row.tenant_id, row.id, frozenset(row.scopes))
+        if row is None:
+            return None
+        return Principal(row.tenant_id, row.id, frozenset(row.scopes), row.requests_per_second)
 
 
 def _digest(text: str) -> str:

@@ -7,63 +7,40 @@ from collections.abc import Mapping, Sequence
 import sqlalchemy as sa
 
 from storage.database import Database, db_now
-from storage.job import Job, JobError, JobState, Order
-from storage.job_store import FINISH, GIVE_BACK, add_event, apply
+from storage.events import Event, add_events
+from storage.job import Job, JobState, Order
+from storage.job_store import FINISH, GIVE_BACK, MAX_SOLO_CRASHES, WORKER_LOST
+from storage.moves import apply
 from storage.rows import job_of
-from storage.tables import jobs
+from storage.tables import jobs, tenants
 
 LEASE_SECONDS = 45.0
-MAX_SOLO_CRASHES = 3
+# A job that must run alone waits so long for a process without work; then processes stop taking others for its sake.
+SOLO_PATIENCE_SECONDS = 10.0
 
 
 class LeaseStore:
     """Leases on running jobs. A lease that is not renewed ends, and the job goes back to the queue."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, lease_seconds: float = LEASE_SECONDS) -> None:
         self._database = database
+        self.lease_seconds = lease_seconds
 
-    def claim(
-        self, owner: str, *, models: Sequence[str], limit: int = 1, lease_seconds: float = LEASE_SECONDS
-    ) -> list[Job]:
-        """Takes up to `limit` due jobs of these model aliases, fairest first; no two callers get the same job."""
+    def claim(self, owner: str, *, models: Sequence[str], limit: int = 1, alone: bool = True) -> list[Job]:
+        """Takes up to `limit` due jobs of these model aliases, fairest first; no two callers get the same job.
+
+        `alone` says that the caller runs nothing now. Only then may it get a job that has to run alone (`solo`),
+        and that one comes by itself.
+        """
         with self._database.transaction() as connection:
-            statement = (
-                sa.update(jobs)
-                .where(jobs.c.id.in_(self._due(models, limit)))
-                .values(
-                    state=JobState.RUNNING,
-                    attempt=jobs.c.attempt + 1,
-                    lease_owner=owner,
-                    lease_expires_at=db_now(lease_seconds),
-                    started_at=sa.func.coalesce(jobs.c.started_at, db_now()),
-                    step=0,
-                )
-                .returning(jobs)
-            )
-            rows = sorted(connection.execute(statement).all(), key=lambda row: (row.fair_key, row.id))
-            for row in rows:
-                add_event(connection, row, "job.started", {})
-        return [job_of(row) for row in rows]
+            claims = _Claims(connection, owner, models, self.lease_seconds)
+            taken = claims.take(1, may_solo=True) if alone else []
+            if len(taken) < limit and not (alone and (not taken or taken[0].solo)):
+                taken += claims.take(limit - len(taken), may_solo=False)
+            add_events(connection, [Event(job.id, job.tenant_id, job.attempt, "job.started", {}) for job in taken])
+        return taken
 
-    def _due(self, models: Sequence[str], limit: int) -> sa.Select[tuple[str]]:
-        due = sa.and_(
-            jobs.c.state == JobState.QUEUED, jobs.c.not_before <= db_now(), jobs.c.model_alias.in_(list(models))
-        )
-        chosen = (
-            sa.select(jobs.c.id)
-            .where(due, sa.or_(jobs.c.deadline_at.is_(None), jobs.c.deadline_at > db_now()))
-            .order_by(jobs.c.fair_key, jobs.c.id)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-            .cte("due")
-        )
-        # Materialized, or PostgreSQL may run the inner query again and take more rows than the limit.
-        chosen = chosen.prefix_with("MATERIALIZED", dialect="postgresql")
-        return sa.select(chosen.c.id)
-
-    def beat(
-        self, owner: str, steps: Mapping[tuple[str, int], int], lease_seconds: float = LEASE_SECONDS
-    ) -> dict[tuple[str, int], Order]:
+    def beat(self, owner: str, steps: Mapping[tuple[str, int], int]) -> dict[tuple[str, int], Order]:
         """Renews leases and stores progress: `steps` maps (job id, attempt) to denoising steps done.
 
         Returns what to do with each job; one that is missing from the answer was lost and must be dropped.
@@ -75,7 +52,7 @@ class LeaseStore:
         statement = (
             sa.update(jobs)
             .where(held, jobs.c.state == JobState.RUNNING, jobs.c.lease_owner == owner)
-            .values(lease_expires_at=db_now(lease_seconds), step=done)
+            .values(lease_expires_at=db_now(self.lease_seconds), step=done)
             .returning(
                 jobs.c.id, jobs.c.attempt, jobs.c.cancel_requested, (jobs.c.deadline_at < db_now()).label("late")
             )
@@ -84,18 +61,24 @@ class LeaseStore:
             rows = connection.execute(statement).all()
         return {(row.id, row.attempt): _order(row.cancel_requested, row.late) for row in rows}
 
+    def give_up(self, owner: str) -> None:
+        """Ends every lease of `owner` now, so that the next reaping takes its jobs back."""
+        held = sa.and_(jobs.c.state == JobState.RUNNING, jobs.c.lease_owner == owner)
+        with self._database.transaction() as connection:
+            connection.execute(sa.update(jobs).where(held).values(lease_expires_at=db_now(-1.0)))
+
     def reap(self) -> list[str]:
         """Takes back every job whose lease ended and returns their ids; repeated solo crashes fail for good."""
         ended = sa.and_(jobs.c.state == JobState.RUNNING, jobs.c.lease_expires_at < db_now())
         # Only a crash while the job ran alone proves anything against it; the first crash makes it run alone.
         spent = sa.and_(jobs.c.solo, jobs.c.crash_count >= MAX_SOLO_CRASHES)
-        lost = JobError("worker_lost", "The worker died every time it ran this job; check its image and size.", False)
-        failed = {**FINISH, "state": JobState.FAILED, "error": lost.as_dict(), "crash_count": jobs.c.crash_count + 1}
-        again = {**GIVE_BACK, "state": JobState.QUEUED, "solo": True, "crash_count": jobs.c.crash_count + 1}
+        counted = {"crash_count": jobs.c.crash_count + 1}
+        failed = {**FINISH, **counted, "state": JobState.FAILED, "error": WORKER_LOST.as_dict()}
+        again = {**GIVE_BACK, **counted, "state": JobState.QUEUED, "solo": True, "not_before": db_now()}
         with self._database.transaction() as connection:
             canceled = sa.and_(ended, jobs.c.cancel_requested)
             ids = apply(connection, canceled, {**FINISH, "state": JobState.CANCELED}, "job.canceled")
-            ids += apply(connection, sa.and_(ended, spent), failed, "job.failed", {"code": lost.code})
+            ids += apply(connection, sa.and_(ended, spent), failed, "job.failed", {"code": WORKER_LOST.code})
             ids += apply(connection, ended, again, "job.queued", {"reason": "lease_ended"})
         return ids
 
@@ -111,3 +94,75 @@ def _order(cancel_requested: bool, late: bool | None) -> Order:
     if cancel_requested:
         return Order.CANCEL
     return Order.EXPIRE if late else Order.GO_ON
+
+
+class _Claims:
+    """The claims of one transaction. Tenants with a limit are locked, so that no two claims pass it together."""
+
+    def __init__(self, connection: sa.Connection, owner: str, models: Sequence[str], lease_seconds: float) -> None:
+        self._connection = connection
+        self._owner = owner
+        self._models = list(models)
+        self._lease_seconds = lease_seconds
+        limited = sa.select(tenants.c.id, tenants.c.max_running).where(tenants.c.max_running.is_not(None))
+        locked = connection.execute(limited.order_by(tenants.c.id).with_for_update(key_share=True)).all()
+        self._room = {row.id: row.max_running - self._running(row.id) for row in locked}
+
+    def take(self, limit: int, *, may_solo: bool) -> list[Job]:
+        """The fairest due jobs, now running under a lease."""
+        due = self._due(limit, may_solo)
+        chosen = self._within_limits(due) if self._room else _ids(due)
+        statement = (
+            sa.update(jobs)
+            .where(jobs.c.id.in_(chosen))
+            .values(
+                state=JobState.RUNNING,
+                attempt=jobs.c.attempt + 1,
+                lease_owner=self._owner,
+                lease_expires_at=db_now(self._lease_seconds),
+                started_at=sa.func.coalesce(jobs.c.started_at, db_now()),
+                step=0,
+            )
+            .returning(jobs)
+        )
+        rows = self._connection.execute(statement).all()
+        return [job_of(row) for row in sorted(rows, key=lambda row: (row.fair_key, row.id))]
+
+    def _due(self, limit: int, may_solo: bool) -> sa.Select[tuple[str, str]]:
+        waiting = sa.and_(
+            jobs.c.state == JobState.QUEUED, jobs.c.not_before <= db_now(), jobs.c.model_alias.in_(self._models)
+        )
+        in_time = sa.or_(jobs.c.deadline_at.is_(None), jobs.c.deadline_at > db_now())
+        statement = sa.select(jobs.c.id, jobs.c.tenant_id).where(waiting, in_time)
+        full = [tenant_id for tenant_id, room in self._room.items() if room <= 0]
+        if full:
+            statement = statement.where(jobs.c.tenant_id.not_in(full))
+        if not may_solo:
+            statement = statement.where(jobs.c.solo.is_(False), ~self._solo_is_overdue())
+        ordered = statement.order_by(jobs.c.fair_key, jobs.c.id).limit(limit)
+        return ordered.with_for_update(skip_locked=True, of=jobs)
+
+    def _solo_is_overdue(self) -> sa.ColumnElement[bool]:
+        other = jobs.alias("lonely")
+        since = db_now(-SOLO_PATIENCE_SECONDS)
+        mine = sa.and_(other.c.model_alias.in_(self._models), other.c.state == JobState.QUEUED, other.c.solo)
+        return sa.select(other.c.id).where(mine, other.c.not_before < since).exists()
+
+    def _within_limits(self, due: sa.Select[tuple[str, str]]) -> list[str]:
+        chosen: list[str] = []
+        for row in self._connection.execute(due):
+            room = self._room.get(row.tenant_id)
+            if room is None or room > 0:
+                chosen.append(row.id)
+                self._room |= {} if room is None else {row.tenant_id: room - 1}
+        return chosen
+
+    def _running(self, tenant_id: str) -> int:
+        mine = sa.and_(jobs.c.tenant_id == tenant_id, jobs.c.state == JobState.RUNNING)
+        return self._connection.scalar(sa.select(sa.func.count()).select_from(jobs).where(mine)) or 0
+
+
+def _ids(due: sa.Select[tuple[str, str]]) -> sa.Select[tuple[str]]:
+    # Materialized, or PostgreSQL may run the inner query again and take more rows than the limit.
+    chosen = due.cte("due").prefix_with("MATERIALIZED", dialect="postgresql")
+    return sa.select(chosen.c.id)

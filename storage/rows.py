@@ -20,6 +20,7 @@ def job_of(row: Row[Any]) -> Job:
         attempt=row.attempt,
         crash_count=row.crash_count,
         error_count=row.error_count,
+        solo=row.solo,
         priority=Priority(row.priority),
         params=InpaintParams.model_validate(row.params),
         model=row.model,
@@ -39,6 +40,7 @@ def job_of(row: Row[Any]) -> Job:
         started_at=row.started_at,
         finished_at=row.finished_at,
         deadline_at=row.deadline_at,
+        erased_at=row.erased_at,
     )
 
 

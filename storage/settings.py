@@ -14,6 +14,7 @@ from typing import Any, Self, TypeVar
 from storage.errors import SettingsError
 
 T = TypeVar("T")
+SHORTEST_LEASE_SECONDS = 2.0
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
 
 
@@ -82,6 +83,9 @@ class StorageSettings:
         "what `default` runs: `pocket`, a hub id, a local folder, or a `.safetensors`/`.ckpt`",
         "pocket",
     )
+    lease_seconds: float = setting(
+        "INPAINTD_LEASE_SECONDS", "a worker that gives no sign for so long loses its jobs, which then run again", 45.0
+    )
     log_json: bool = setting("INPAINTD_LOG_JSON", "log one JSON object a line instead of readable text", False)
 
     @classmethod
@@ -92,7 +96,14 @@ class StorageSettings:
             raise SettingsError(
                 "INPAINTD_OBJECTS must start with s3:// or file:///, for example file:///var/lib/inpaintd"
             )
+        if settings.lease_seconds < SHORTEST_LEASE_SECONDS:
+            raise SettingsError(f"INPAINTD_LEASE_SECONDS must be {SHORTEST_LEASE_SECONDS:g} or more: beats take turns.")
         return settings
+
+
+def read_failpoint(env: Mapping[str, str] | None = None) -> str:
+    """INPAINTD_FAILPOINT, for tests only: see storage/failpoints.py."""
+    return (os.environ if env is None else env).get("INPAINTD_FAILPOINT", "")
 
 
 def folder_of(objects: str) -> Path:

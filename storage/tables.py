@@ -40,15 +40,46 @@ class Moment(sa.types.TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+def partial_index(name: str, *columns: str, where: str) -> sa.Index:
+    """An index over the rows that fit `where` alone, in either database."""
+    return sa.Index(name, *columns, postgresql_where=sa.text(where), sqlite_where=sa.text(where))
+
+
 tenants = sa.Table(
     "tenants",
     metadata,
     sa.Column("id", Id, primary_key=True),
     sa.Column("name", sa.String(200), nullable=False, unique=True),
     sa.Column("weight", sa.Float, nullable=False, server_default="1"),
-    # Finish tag of the tenant's last job, see storage/fairness.py.
-    sa.Column("last_key", sa.Float, nullable=False, server_default="0"),
+    # Limits; NULL is none. See storage/tenant_store.py.
+    sa.Column("max_queued", sa.Integer),
+    sa.Column("max_running", sa.Integer),
+    sa.Column("requests_per_second", sa.Float),
+    # By the database's clock, in seconds since 1970; 0 for never.
+    sa.Column("next_request_at", sa.Float, nullable=False, server_default="0"),
     sa.Column("created_at", Moment, nullable=False),
+)
+
+# Finish tag of the last job of each tenant and priority, see storage/fairness.py.
+shares = sa.Table(
+    "shares",
+    metadata,
+    sa.Column("tenant_id", Id, sa.ForeignKey("tenants.id"), primary_key=True),
+    sa.Column("priority", sa.String(12), primary_key=True),
+    sa.Column("last_key", sa.Float, nullable=False),
+)
+
+idempotency_keys = sa.Table(
+    "idempotency_keys",
+    metadata,
+    sa.Column("tenant_id", Id, sa.ForeignKey("tenants.id"), primary_key=True),
+    sa.Column("key", sa.String(255), primary_key=True),
+    sa.Column("fingerprint", sa.String(64), nullable=False),
+    sa.Column("job_id", Id, nullable=False),
+    # The answer as it was first sent; NULL until then.
+    sa.Column("status", sa.Integer),
+    sa.Column("body", Json),
+    sa.Column("created_at", Moment, nullable=False, index=True),
 )
 
 api_keys = sa.Table(
@@ -110,37 +141,26 @@ jobs = sa.Table(
     sa.Column("user", sa.String(100)),
     sa.Column("metadata", Json, nullable=False),
     sa.Column("batch", Id),
+    # What was asked for, hashed, to know a request that is sent again; NULL where nobody would repeat it.
+    sa.Column("fingerprint", sa.String(64)),
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("started_at", Moment),
     sa.Column("finished_at", Moment),
+    # When inputs and results were removed from the object store.
+    sa.Column("erased_at", Moment),
     sa.Index("ix_jobs_tenant", "tenant_id", "id"),
+    partial_index("ix_jobs_fingerprint", "tenant_id", "fingerprint", where="fingerprint IS NOT NULL"),
     # Partial indexes keep the claim and the reaper away from the history.
-    sa.Index(
-        "ix_jobs_queued",
-        "model_alias",
-        "fair_key",
-        "id",
-        postgresql_where=sa.text("state = 'queued'"),
-        sqlite_where=sa.text("state = 'queued'"),
-    ),
-    sa.Index(
-        "ix_jobs_running",
-        "lease_expires_at",
-        postgresql_where=sa.text("state = 'running'"),
-        sqlite_where=sa.text("state = 'running'"),
-    ),
+    partial_index("ix_jobs_queued", "model_alias", "fair_key", "id", where="state = 'queued'"),
+    partial_index("ix_jobs_solo", "model_alias", "not_before", where="state = 'queued' AND solo"),
+    partial_index("ix_jobs_tenant_queued", "tenant_id", where="state = 'queued'"),
+    partial_index("ix_jobs_tenant_running", "tenant_id", where="state = 'running'"),
+    partial_index("ix_jobs_kept", "finished_at", where="finished_at IS NOT NULL AND erased_at IS NULL"),
+    partial_index("ix_jobs_running", "lease_expires_at", where="state = 'running'"),
     # The largest key ever claimed is the fair share's virtual time: one look at the end of this index.
-    sa.Index(
-        "ix_jobs_claimed_key",
-        "fair_key",
-        postgresql_where=sa.text("attempt > 0"),
-        sqlite_where=sa.text("attempt > 0"),
-    ),
-    sa.Index(
-        "ix_jobs_deadline",
-        "deadline_at",
-        postgresql_where=sa.text("state IN ('queued', 'running', 'held') AND deadline_at IS NOT NULL"),
-        sqlite_where=sa.text("state IN ('queued', 'running', 'held') AND deadline_at IS NOT NULL"),
+    partial_index("ix_jobs_claimed_key", "fair_key", where="attempt > 0"),
+    partial_index(
+        "ix_jobs_deadline", "deadline_at", where="state IN ('queued', 'running', 'held') AND deadline_at IS NOT NULL"
     ),
 )
 

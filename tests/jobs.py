@@ -7,11 +7,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from storage.database import Database, db_now
+from storage.ids import new_id
 from storage.job import Job, JobResult, NewJob, ResultImage
 from storage.job_store import JobStore
 from storage.key_store import KeyStore
-from storage.lease_store import LeaseStore
+from storage.lease_store import LEASE_SECONDS, LeaseStore
 from storage.params import InpaintParams
+from storage.submissions import Submissions
 from storage.tables import jobs
 
 VERDICT: dict[str, Any] = {"action": "allow", "policy": "test@1", "findings": [], "signals": []}
@@ -22,6 +24,7 @@ def new_job(tenant_id: str, **changes: Any) -> NewJob:
     """A request that was accepted."""
     params = InpaintParams(prompt="a red circle").resolved(native_size=128, seed=7)
     values: dict[str, Any] = {
+        "id": new_id("job"),
         "tenant_id": tenant_id,
         "params": params,
         "image_key": "inputs/t/image",
@@ -45,15 +48,17 @@ class Desk:
     def __init__(self, database: Database, tenant: str = "acme") -> None:
         self.jobs = JobStore(database)
         self.leases = LeaseStore(database)
+        self.submissions = Submissions(database)
+        self._database = database
         self.tenant_id = KeyStore(database).create_tenant(tenant)
 
     def submit(self, **changes: Any) -> Job:
         """Stores one job."""
-        return self.jobs.submit(new_job(self.tenant_id, **changes))
+        return self.submissions.submit(new_job(self.tenant_id, **changes)).job
 
-    def claim(self, owner: str = "w1", **options: Any) -> list[Job]:
+    def claim(self, owner: str = "w1", *, lease_seconds: float = LEASE_SECONDS, **options: Any) -> list[Job]:
         """Claims jobs of the default model."""
-        return self.leases.claim(owner, models=["default"], **options)
+        return LeaseStore(self._database, lease_seconds).claim(owner, models=["default"], **options)
 
     def claim_one(self, owner: str = "w1", **options: Any) -> Job:
         """Claims the next job, which must be there."""

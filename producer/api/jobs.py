@@ -54,7 +54,8 @@ async def submit(
     if query.dry_run:
         raise Refusal.of_fields([not_yet("dry_run", True, False)])
     order = await _read_order(request)
-    job = await run_in_threadpool(services.submitter.submit, principal.tenant_id, order)
+    submitted = await run_in_threadpool(services.submitter.submit, principal.tenant_id, order)
+    job = submitted.job
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     return await _settled_view(request, services, job, query.wait)
 

@@ -10,7 +10,7 @@ import pytest
 from storage.database import Database, db_now
 from storage.job import JobState, Order, Priority
 from storage.job_reader import JobReader
-from storage.lease_store import MAX_SOLO_CRASHES
+from storage.job_store import MAX_SOLO_CRASHES
 from tests.jobs import Desk, change
 
 

@@ -1,0 +1,51 @@
+"""The history of jobs: every move appends a line in the transaction that makes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from storage.database import db_now
+from storage.ids import new_id
+from storage.tables import job_events
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A line to be written. `type` is `job.<what happened>`; `data` holds what a reader may see.
+
+    The id is made before the transaction, so that a commit whose answer was lost can be looked up.
+    """
+
+    job_id: str
+    tenant_id: str
+    attempt: int
+    type: str
+    data: dict[str, Any]
+    id: str = field(default_factory=lambda: new_id("evt"))
+
+
+def add_events(connection: sa.Connection, events: Sequence[Event]) -> None:
+    """Appends all of them with one statement."""
+    if not events:
+        return
+    rows = [
+        {
+            "id": event.id,
+            "job_id": event.job_id,
+            "tenant_id": event.tenant_id,
+            "attempt": event.attempt,
+            "type": event.type,
+            "data": event.data,
+        }
+        for event in events
+    ]
+    connection.execute(sa.insert(job_events).values(at=db_now()), rows)
+
+
+def known_events(connection: sa.Connection, ids: Sequence[str]) -> set[str]:
+    """Those of `ids` that stand in the history."""
+    return set(connection.scalars(sa.select(job_events.c.id).where(job_events.c.id.in_(ids))))
