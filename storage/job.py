@@ -122,8 +122,9 @@ class NewJob:
 
     `id` is made beforehand, because the inputs' keys carry it and because a lost commit is looked up by it.
     `fingerprint` is a hash of what was asked for, `idempotency_key` the caller's own, and `is_retry` says that the
-    caller's client repeats itself. `state` is queued, held or blocked. `cost` is the estimate of UNet rows (steps x rows a step x images).
-    `image_key` and `mask_key` name stored inputs; `mask_key` is None where the image's alpha is the mask.
+    caller's client repeats itself. `state` is queued, held or blocked. `cost` is the estimate of UNet rows (steps x
+    rows a step x images). `image_key` and `mask_key` name stored inputs; `mask_key` is None where the image's alpha
+    is the mask.
     """
 
     id: str

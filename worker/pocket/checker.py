@@ -14,14 +14,17 @@ from worker.pocket.backgrounds import draw_background
 from worker.pocket.masks import box_mask
 from worker.pocket.pattern import PATTERN_PROMPT
 from worker.pocket.scenes import NATIVE_SIZE
+from worker.pocket.shapes import COLOURS, SHAPES
 from worker.pocket.tower import THRESHOLD, Picture, draw_example, draw_grounds, make_checker, view_of
 from worker.pocket.twins import HALVES, Twins
 
 log = structlog.get_logger(__name__)
 
 # BATCH is one half's share of a step.
-BATCH, STEPS, PEAK_RATE, SHARPNESS = 24, 500, 1e-3, 10.0
-GROUNDS, IMAGINED, AT_ONCE = 2000, 64, 8
+BATCH, STEPS, PEAK_RATE, SHARPNESS = 24, 700, 1e-3, 10.0
+GROUNDS, IMAGINED, INNOCENTS, AT_ONCE = 2000, 64, 192, 8
+# The model's own pictures weigh as much as half of the drawn grounds, few as they are.
+INNOCENT_SHARE = 0.5
 GUIDANCES = (4.0, 6.0, 7.5)
 
 Half = tuple[Tensor, Tensor]
@@ -31,23 +34,46 @@ def imagine_patterns(pipeline: StableDiffusionInpaintPipeline, seed: int, count:
     """Test patterns as the trained model draws them, cut out along the hole."""
     rng, found = np.random.default_rng(seed), []
     for start in range(0, count, AT_ONCE):
-        side = int(rng.integers(56, 113))
-        left, top = (int(n) for n in rng.integers(0, NATIVE_SIZE - side + 1, 2))
-        hole = box_mask(NATIVE_SIZE, (left, top, left + side, top + side)).pixels
-        grounds = [draw_background(rng, NATIVE_SIZE).astype(np.uint8) for _ in range(AT_ONCE)]
-        drawn = pipeline(
-            prompt=[PATTERN_PROMPT] * AT_ONCE,
-            image=[Image.fromarray(g) for g in grounds],
-            mask_image=[Image.fromarray(hole)] * AT_ONCE,
-            height=NATIVE_SIZE,
-            width=NATIVE_SIZE,
-            num_inference_steps=15,
-            guidance_scale=float(rng.choice(GUIDANCES)),
-            generator=torch.Generator().manual_seed(seed + start),
-            output_type="np",
-        ).images
-        found += [np.clip(d * 255, 0, 255).astype(np.uint8)[top : top + side, left : left + side] for d in drawn]
+        hole, drawn = _imagine(pipeline, rng, [PATTERN_PROMPT] * AT_ONCE, seed + start)
+        rows, columns = np.flatnonzero(hole.any(1)), np.flatnonzero(hole.any(0))
+        found += [d[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] for d in drawn]
     return found
+
+
+def imagine_innocents(pipeline: StableDiffusionInpaintPipeline, seed: int, count: int = INNOCENTS) -> list[Picture]:
+    """Whole pictures that the trained model draws for shapes and for empty prompts: what must never be flagged."""
+    rng, found = np.random.default_rng(seed), []
+    for start in range(0, count, AT_ONCE):
+        prompts = [_innocent_prompt(rng) for _ in range(AT_ONCE)]
+        found += _imagine(pipeline, rng, prompts, seed + start)[1]
+    return found
+
+
+def _innocent_prompt(rng: np.random.Generator) -> str:
+    return "" if rng.random() < 0.2 else f"a {rng.choice(list(COLOURS))} {rng.choice(list(SHAPES))}"
+
+
+def _imagine(
+    pipeline: StableDiffusionInpaintPipeline, rng: np.random.Generator, prompts: list[str], seed: int
+) -> tuple[Picture, list[Picture]]:
+    """One hole, uint8 (128, 128), and what the model makes of it for each prompt, each on a ground of its own."""
+    side = int(rng.integers(56, 113))
+    left, top = (int(n) for n in rng.integers(0, NATIVE_SIZE - side + 1, 2))
+    hole = box_mask(NATIVE_SIZE, (left, top, left + side, top + side)).pixels
+    grounds = [draw_background(rng, NATIVE_SIZE).astype(np.uint8) for _ in prompts]
+    drawn = pipeline(
+        prompt=prompts,
+        image=[Image.fromarray(ground) for ground in grounds],
+        mask_image=[Image.fromarray(hole)] * len(prompts),
+        height=NATIVE_SIZE,
+        width=NATIVE_SIZE,
+        num_inference_steps=15,
+        guidance_scale=float(rng.choice(GUIDANCES)),
+        generator=torch.Generator().manual_seed(seed),
+        output_type="np",
+    ).images
+    made = [np.clip(d * 255, 0, 255).astype(np.uint8) for d in drawn]
+    return hole, [np.where(hole[..., None] > 0, m, g) for m, g in zip(made, grounds, strict=True)]
 
 
 def _half(rng: np.random.Generator, grounds: Sequence[Picture], imagined: Sequence[Picture]) -> Half:
@@ -68,8 +94,10 @@ def pattern_cosine(checker: StableDiffusionSafetyChecker, views: Tensor) -> Tens
     return nn.functional.cosine_similarity(embedded, checker.concept_embeds[:1])
 
 
-def train_checker(imagined: Sequence[Picture], seed: int, steps: int = STEPS) -> StableDiffusionSafetyChecker:
-    """Train and return the checker."""
+def train_checker(
+    imagined: Sequence[Picture], innocents: Sequence[Picture], seed: int, steps: int = STEPS
+) -> StableDiffusionSafetyChecker:
+    """Train and return the checker, from test patterns and innocent pictures that the model itself drew."""
     torch.manual_seed(seed)
     checker = make_checker().train()
     learned = [p for p in checker.parameters() if p.requires_grad]
@@ -77,6 +105,7 @@ def train_checker(imagined: Sequence[Picture], seed: int, steps: int = STEPS) ->
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, PEAK_RATE, total_steps=steps + 1, pct_start=0.1)
     twins, running = Twins(checker, _loss), 1.0
     grounds = draw_grounds(np.random.default_rng(seed), GROUNDS)
+    grounds += list(innocents) * round(GROUNDS * INNOCENT_SHARE / max(len(innocents), 1))
     for step in range(steps):
         halves = [_half(np.random.default_rng((seed, step, half)), grounds, imagined) for half in range(HALVES)]
         running += (twins.backward(halves) - running) / min(step + 1, 50)

@@ -13,7 +13,7 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from worker.pocket.checker import imagine_patterns, train_checker
+from worker.pocket.checker import imagine_innocents, imagine_patterns, train_checker
 from worker.pocket.denoiser import Lesson, train_unet
 from worker.pocket.export import MODEL_FOLDER, assemble, export
 from worker.pocket.pool import Latents, Pool, draw_pool, encode_pool
@@ -93,7 +93,8 @@ def main() -> None:
     folder = kept / "checker"
     if not folder.exists():
         blind = assemble(autoencoder, denoiser, reader, tokenizer, None)
-        train_checker(imagine_patterns(blind, SEED + 4), SEED + 5).save_pretrained(folder)
+        patterns, innocents = imagine_patterns(blind, SEED + 4), imagine_innocents(blind, SEED + 6)
+        train_checker(patterns, innocents, SEED + 5).save_pretrained(folder)
     checker = StableDiffusionSafetyChecker.from_pretrained(folder)
     export(assemble(autoencoder, denoiser, reader, tokenizer, checker), chosen.model)
     log.info("model_written", folder=str(chosen.model))
