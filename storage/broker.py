@@ -12,12 +12,16 @@ import threading
 
 import structlog
 from celery import Celery
+from redis import Redis
 
 log = structlog.get_logger(__name__)
 
 WORK_TASK = "inpaintd.work"
+REDIS_SECONDS = 2.0
 LONGEST_JOB_SECONDS = 1800
 _WAITING_RINGS = 1000
+# More messages wake nobody: a worker that is awake goes on claiming. So Redis stays small however long the backlog.
+ENOUGH_RINGS = 1000
 
 
 def queue_of(model: str) -> str:
@@ -67,6 +71,7 @@ class Doorbell:
 
     def __init__(self, redis_url: str) -> None:
         self._app = make_app(redis_url)
+        self._redis = Redis.from_url(redis_url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS)
         self._rings: queue.Queue[tuple[str, str] | None] = queue.Queue(_WAITING_RINGS)
         self._thread = threading.Thread(target=self._run, name="doorbell", daemon=True)
         self._thread.start()
@@ -86,11 +91,16 @@ class Doorbell:
         except queue.Full:
             log.warning("rings_abandoned")
         self._app.close()
+        self._redis.close()
 
     def _run(self) -> None:
         while (ring := self._rings.get()) is not None:
-            model, job_id = ring
             try:
-                self._app.send_task(WORK_TASK, kwargs={"model": model, "job_id": job_id}, queue=queue_of(model))
+                self._send(*ring)
             except Exception as problem:  # noqa: BLE001  (any failure of Redis is survivable: workers poll)
-                log.warning("ring_failed", job_id=job_id, error=str(problem))
+                log.warning("ring_failed", job_id=ring[1], error=str(problem))
+
+    def _send(self, model: str, job_id: str) -> None:
+        queue_name = queue_of(model)
+        if int(self._redis.llen(queue_name)) < ENOUGH_RINGS:
+            self._app.send_task(WORK_TASK, kwargs={"model": model, "job_id": job_id}, queue=queue_name)
