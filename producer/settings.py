@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,10 +12,13 @@ from storage.errors import SettingsError
 from storage.pictures import MAX_PIXELS
 from storage.settings import read_settings, setting
 
+SHORTEST_ORPHAN_TTL_SECONDS = 60.0
+MOST_RETENTION_DAYS = 36500
+
 
 @dataclass(frozen=True, slots=True)
 class ProducerSettings:
-    """Where the HTTP interface listens, and how much a request may bring."""
+    """Where the HTTP interface listens, how much a request may bring, and how long things are kept."""
 
     host: str = setting("INPAINTD_HOST", "address on which the HTTP interface listens", "127.0.0.1")
     port: int = setting("INPAINTD_PORT", "port on which the HTTP interface listens; 0: any free one", 8000)
@@ -28,6 +32,20 @@ class ProducerSettings:
         "",
         secret=True,
     )
+    retention_days: float | None = setting(
+        "INPAINTD_RETENTION_DAYS",
+        "days after which pictures of ended jobs and uploaded files are erased; unset: kept for ever",
+        None,
+    )
+    orphan_seconds: float = setting(
+        "INPAINTD_ORPHAN_SECONDS", "seconds between two searches for stored objects that no row names; 0: never", 3600.0
+    )
+    orphan_ttl_seconds: float = setting(
+        "INPAINTD_ORPHAN_TTL_SECONDS", "age, in seconds, from which such an object is deleted", 86400.0
+    )
+    keeper_metrics_port: int = setting(
+        "INPAINTD_KEEPER_METRICS_PORT", "port on which the keeper serves its metrics to Prometheus; 0: none", 0
+    )
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Self:
@@ -36,7 +54,19 @@ class ProducerSettings:
         if not 0 < settings.max_pixels <= MAX_PIXELS:
             # Workers read pictures up to MAX_PIXELS; a job they cannot read must not be accepted.
             raise SettingsError(f"INPAINTD_MAX_PIXELS must lie between 1 and {MAX_PIXELS}.")
+        settings._check_keeping()
         return settings
+
+    def _check_keeping(self) -> None:
+        if self.retention_days is not None and not 0 < self.retention_days <= MOST_RETENTION_DAYS:
+            raise SettingsError(
+                f"INPAINTD_RETENTION_DAYS must lie between 0 and {MOST_RETENTION_DAYS}; unset it to keep for ever."
+            )
+        if not 0 <= self.orphan_seconds < math.inf:
+            raise SettingsError("INPAINTD_ORPHAN_SECONDS must be 0 (never) or more.")
+        if not SHORTEST_ORPHAN_TTL_SECONDS <= self.orphan_ttl_seconds < math.inf:
+            # Younger objects may belong to a request or a result whose row is about to be written.
+            raise SettingsError(f"INPAINTD_ORPHAN_TTL_SECONDS must be {SHORTEST_ORPHAN_TTL_SECONDS:g} or more.")
 
 
 def inherited_environment() -> dict[str, str]:

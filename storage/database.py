@@ -86,7 +86,7 @@ class Database:
 
     def up_seconds(self) -> float | None:
         """Seconds since the database server started, by its own clock; None for SQLite, which is no server."""
-        if self.is_sqlite:
+        if self._engine.dialect.name == "sqlite":
             return None
         up = sa.text("SELECT extract(epoch FROM clock_timestamp() - pg_postmaster_start_time())")
         with self.reading() as connection:

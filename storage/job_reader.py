@@ -7,7 +7,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from storage.database import Database
+from storage.database import Database, db_now
 from storage.errors import JobNotFound
 from storage.job import Job, JobEvent, JobState
 from storage.rows import event_of, job_of
@@ -68,16 +68,40 @@ class JobReader:
             return connection.execute(sa.select(sa.func.count()).where(queued, ahead)).scalar_one()
 
     def due(self) -> dict[str, str]:
-        """For each model alias with queued work, the id of one queued job: what the keeper rings for."""
-        waiting = sa.select(jobs.c.model_alias, sa.func.min(jobs.c.id)).where(jobs.c.state == JobState.QUEUED)
+        """For each model alias with a job that could start now, the id of such a job: what the keeper rings for.
+
+        Two short looks into an index per alias, however many jobs are queued.
+        """
+        found: dict[str, str] = {}
         with self._database.reading() as connection:
-            return {row[0]: row[1] for row in connection.execute(waiting.group_by(jobs.c.model_alias))}
+            alias = connection.scalar(_next_alias(""))
+            while alias is not None:
+                job_id = connection.scalar(_due_job(alias))
+                if job_id is not None:
+                    found[alias] = job_id
+                alias = connection.scalar(_next_alias(alias))
+        return found
 
     def events(self, job_id: str, tenant_id: str, after: str = "") -> list[JobEvent]:
         """The job's history after the event id `after`, oldest first."""
         mine = sa.and_(job_events.c.job_id == job_id, job_events.c.tenant_id == tenant_id, job_events.c.id > after)
         with self._database.reading() as connection:
             return [event_of(row) for row in connection.execute(sa.select(job_events).where(mine).order_by("id"))]
+
+
+# A literal instead of a parameter: only so does either database see that the index of queued jobs alone will do.
+_QUEUED = jobs.c.state == sa.literal_column("'queued'")
+
+
+def _next_alias(after: str) -> sa.Select[tuple[str]]:
+    later = sa.select(jobs.c.model_alias).where(_QUEUED, jobs.c.model_alias > after)
+    return later.order_by(jobs.c.model_alias).limit(1)
+
+
+def _due_job(alias: str) -> sa.Select[tuple[str]]:
+    in_time = sa.or_(jobs.c.deadline_at.is_(None), jobs.c.deadline_at > db_now())
+    due = sa.select(jobs.c.id).where(_QUEUED, jobs.c.model_alias == alias, jobs.c.not_before <= db_now(), in_time)
+    return due.order_by(jobs.c.fair_key, jobs.c.id).limit(1)
 
 
 def _conditions(only: JobFilter) -> list[sa.ColumnElement[bool]]:

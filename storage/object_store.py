@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -16,6 +19,14 @@ from storage.errors import ObjectMissing, ObjectStoreUnavailable
 from storage.settings import StorageSettings, folder_of
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One stored object: its key, and when the store last took bytes for it, by the store's own clock, in UTC."""
+
+    key: str
+    modified: datetime
 
 
 class ObjectStore(Protocol):
@@ -30,8 +41,15 @@ class ObjectStore(Protocol):
     def delete(self, key: str) -> None:
         """Removes `key`; nothing happens if it is absent. Raises ObjectStoreUnavailable."""
 
-    def keys(self, prefix: str) -> Iterator[str]:
-        """Every key that starts with `prefix`, in order."""
+    def entries(self, prefix: str) -> Iterator[Entry]:
+        """Every object in the folder `prefix`, which ends in `/` or is empty for all; in no order that counts.
+
+        Streams: a store of millions never lies in memory. An object that comes or goes meanwhile may be missed.
+        Raises ObjectStoreUnavailable.
+        """
+
+    def keys(self, prefix: str) -> list[str]:
+        """The keys of `entries`, sorted: all at once, for folders known to be small."""
 
     def presign(self, key: str, seconds: int) -> str | None:
         """A link that reads `key` for `seconds`, or None where the store cannot give one."""
@@ -81,10 +99,18 @@ class LocalObjectStore:
         """Removes `key` if it is there."""
         self._path(key).unlink(missing_ok=True)
 
-    def keys(self, prefix: str) -> Iterator[str]:
-        """Every key that starts with `prefix`, in order."""
-        names = (path.relative_to(self._folder).as_posix() for path in self._folder.rglob("*") if path.is_file())
-        return iter(sorted(name for name in names if name.startswith(prefix) and not name.startswith(".tmp/")))
+    def entries(self, prefix: str) -> Iterator[Entry]:
+        """Every object in the folder `prefix`. Raises ObjectStoreUnavailable."""
+        try:
+            root = self._folder.resolve()
+            for path, modified in _files(self._path(prefix) if prefix else root, skip=self._temporary.name):
+                yield Entry(Path(path).relative_to(root).as_posix(), datetime.fromtimestamp(modified, UTC))
+        except OSError as problem:
+            raise ObjectStoreUnavailable(f"{self._folder} cannot be read: {problem.strerror}") from problem
+
+    def keys(self, prefix: str) -> list[str]:
+        """The keys of `entries`, sorted."""
+        return sorted(entry.key for entry in self.entries(prefix))
 
     def presign(self, key: str, seconds: int) -> str | None:  # noqa: ARG002
         """None: a folder has no links."""
@@ -145,14 +171,17 @@ class S3ObjectStore:
         except ObjectMissing:
             return
 
-    def keys(self, prefix: str) -> Iterator[str]:
-        """Every key that starts with `prefix`, in order. Raises ObjectStoreUnavailable."""
-        pages = self._client.get_paginator("list_objects_v2").paginate(
-            Bucket=self._bucket, Prefix=self._prefix + prefix
-        )
-        for page in _call(lambda: list(pages)):
-            for entry in page.get("Contents", []):
-                yield entry["Key"].removeprefix(self._prefix)
+    def entries(self, prefix: str) -> Iterator[Entry]:
+        """Every object in the folder `prefix`, a page of the bucket's listing at a time."""
+        paginator = self._client.get_paginator("list_objects_v2")
+        pages = iter(paginator.paginate(Bucket=self._bucket, Prefix=self._prefix + prefix))
+        while (page := _call(lambda: next(pages, None))) is not None:
+            for found in page.get("Contents", []):
+                yield Entry(found["Key"].removeprefix(self._prefix), found["LastModified"].astimezone(UTC))
+
+    def keys(self, prefix: str) -> list[str]:
+        """The keys of `entries`, sorted."""
+        return sorted(entry.key for entry in self.entries(prefix))
 
     def presign(self, key: str, seconds: int) -> str | None:
         """A link that reads `key` for `seconds`."""
@@ -166,6 +195,25 @@ class S3ObjectStore:
             _call(lambda: self._client.head_bucket(Bucket=self._bucket))
         except ObjectMissing:
             raise ObjectStoreUnavailable(f"there is no bucket {self._bucket}; create it first") from None
+
+
+def _files(folder: Path | str, skip: str = "") -> Iterator[tuple[str, float]]:
+    """Path and time of each file below `folder`; files and folders that vanish meanwhile are passed over."""
+    # Neither Path.walk nor rglob: they read a whole folder before they hand out its first file.
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as found:
+        for entry in found:
+            if entry.is_dir(follow_symlinks=False):
+                if entry.name != skip:
+                    yield from _files(entry.path)
+            elif (modified := _modified(entry)) is not None:
+                yield entry.path, modified
+
+
+def _modified(entry: os.DirEntry[str]) -> float | None:
+    try:
+        return entry.stat(follow_symlinks=False).st_mtime
+    except FileNotFoundError:
+        return None
 
 
 def _call(request: Callable[[], T]) -> T:

@@ -38,6 +38,9 @@ def download(
     """The bytes as they were checked and marked. The ETag is their SHA-256. Only a succeeded job has images."""
     job = services.reader.get(job_id, principal.tenant_id)
     image = _find(job, n)
+    if job.erased_at is not None:
+        # Looked at first, because a link would be made for an object that is no longer there, too.
+        raise _gone()
     link = services.objects.presign(image.key, LINK_SECONDS) if query.redirect else None
     if link is not None:
         return RedirectResponse(link, 302, headers={"Cache-Control": "private, no-store"})
@@ -57,10 +60,14 @@ def _bytes(services: Services, image: ResultImage) -> Response:
     try:
         data = services.objects.get(image.key)
     except ObjectMissing:
-        raise Refusal("image_gone", "This image is no longer stored. Submit the job again with its seed.") from None
+        raise _gone() from None
     headers = {
         "ETag": f'"{image.sha256}"',
         "Cache-Control": "private, max-age=31536000, immutable",
         "X-Content-Type-Options": "nosniff",
     }
     return Response(data, media_type=image.content_type, headers=headers)
+
+
+def _gone() -> Refusal:
+    return Refusal("image_gone", "This image is no longer stored. Submit the job again with its seed.")

@@ -38,10 +38,10 @@ def worker() -> None:
 
 @click.command()
 def keeper() -> None:
-    """Take back lost jobs, expire late ones and ring again, until interrupted."""
+    """Take back lost jobs, expire late ones, ring again and erase what is old, until interrupted."""
     from producer.keeper.program import run_keeper
 
-    run_keeper(_settings())
+    run_keeper(_settings(), ProducerSettings.from_env())
 
 
 def _settings() -> StorageSettings:

@@ -15,8 +15,10 @@ SECONDS = 1.0
 def expiring(leases: LeaseStore) -> Duty:
     """The duty of expiring queued and held jobs; workers see to those that run."""
 
-    def expire() -> None:
-        for job_id in leases.expire():
+    def expire() -> int:
+        ids = leases.expire()
+        for job_id in ids:
             log.info("job_expired", job_id=job_id)
+        return len(ids)
 
     return Duty("expire", SECONDS, expire)

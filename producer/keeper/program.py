@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import signal
 import threading
+from dataclasses import dataclass
 
 import structlog
 from redis import Redis
 
+from producer.keeper.erase import erasing, forgetting_keys
 from producer.keeper.expire import expiring
-from producer.keeper.keeper import Keeper
+from producer.keeper.keeper import Duty, Keeper
+from producer.keeper.metrics import DutyMetrics, serving
+from producer.keeper.orphans import collecting
 from producer.keeper.reap import reaping
 from producer.keeper.ring import ringing
+from producer.settings import ProducerSettings
 from storage.broker import Doorbell
 from storage.database import Database
 from storage.job_reader import JobReader
 from storage.lease_store import LeaseStore
+from storage.object_store import ObjectStore, open_object_store
+from storage.retention_store import RetentionStore
 from storage.settings import StorageSettings
 
 log = structlog.get_logger(__name__)
@@ -23,19 +30,64 @@ log = structlog.get_logger(__name__)
 REDIS_SECONDS = 2.0
 
 
-def run_keeper(settings: StorageSettings) -> None:
-    """Keeps until SIGINT or SIGTERM."""
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """What the duties work with."""
+
+    database: Database
+    objects: ObjectStore
+    doorbell: Doorbell
+    redis: Redis
+
+    @classmethod
+    def open(cls, settings: StorageSettings) -> Connections:
+        """Opens what the settings name; nothing needs to answer yet."""
+        redis = Redis.from_url(settings.redis_url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS)
+        objects = open_object_store(settings)
+        return cls(Database(settings.database_url), objects, Doorbell(settings.redis_url), redis)
+
+    def close(self) -> None:
+        """Lets every connection go."""
+        self.redis.close()
+        self.doorbell.close()
+        self.database.close()
+
+
+def run_keeper(storage: StorageSettings, producer: ProducerSettings) -> None:
+    """Keeps until SIGINT or SIGTERM. Raises OSError when the port of its metrics is taken."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    database, doorbell = Database(settings.database_url), Doorbell(settings.redis_url)
-    redis = Redis.from_url(settings.redis_url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS)
-    leases = LeaseStore(database)
-    log.info("keeper_started")
+    metrics = DutyMetrics()
+    connections = Connections.open(storage)
     try:
-        Keeper([reaping(leases), expiring(leases), ringing(JobReader(database), doorbell, redis)]).run(stop)
+        with serving(metrics, producer.host, producer.keeper_metrics_port):
+            log.info("keeper_started")
+            Keeper(duties(connections, storage, producer, stop), metrics).run(stop)
     finally:
-        redis.close()
-        doorbell.close()
-        database.close()
+        connections.close()
     log.info("keeper_stopped")
+
+
+def duties(
+    connections: Connections, storage: StorageSettings, producer: ProducerSettings, stop: threading.Event
+) -> list[Duty]:
+    """Every duty that the settings ask for."""
+    leases = LeaseStore(connections.database, storage.lease_seconds)
+    asked = [
+        reaping(leases, connections.database),
+        expiring(leases),
+        ringing(JobReader(connections.database), connections.doorbell, connections.redis),
+    ]
+    return asked + _clearing(connections, producer, stop)
+
+
+def _clearing(connections: Connections, settings: ProducerSettings, stop: threading.Event) -> list[Duty]:
+    store, objects = RetentionStore(connections.database), connections.objects
+    asked = [forgetting_keys(store, stop)]
+    if settings.retention_days is not None:
+        asked += erasing(store, objects, settings.retention_days, stop)
+    if settings.orphan_seconds > 0:
+        seconds, ttl = settings.orphan_seconds, settings.orphan_ttl_seconds
+        asked.append(collecting(store, objects, stop, seconds=seconds, ttl_seconds=ttl))
+    return asked

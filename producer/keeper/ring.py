@@ -12,12 +12,13 @@ SECONDS = 1.0
 
 
 def ringing(reader: JobReader, doorbell: Doorbell, redis: Redis) -> Duty:
-    """The duty of ringing for models that have queued jobs and no ring waiting in `redis`."""
+    """The duty of ringing for models that have due jobs and no ring waiting in `redis`."""
 
-    def ring() -> None:
-        for model, job_id in reader.due().items():
-            # One waiting ring is enough; without this look, rings would pile up while no worker runs.
-            if redis.llen(queue_of(model)) == 0:
-                doorbell.ring(model, job_id)
+    def ring() -> int:
+        # One waiting ring is enough; without this look, rings would pile up while no worker runs.
+        unheard = {model: job_id for model, job_id in reader.due().items() if redis.llen(queue_of(model)) == 0}
+        for model, job_id in unheard.items():
+            doorbell.ring(model, job_id)
+        return len(unheard)
 
     return Duty("ring", SECONDS, ring)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import httpx
 import pytest
@@ -11,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from storage.errors import ObjectMissing, ObjectStoreUnavailable
-from storage.object_store import LocalObjectStore, ObjectStore, open_object_store
+from storage.object_store import LocalObjectStore, ObjectStore, S3ObjectStore, open_object_store
 from storage.settings import StorageSettings
 
 
@@ -30,6 +34,58 @@ def test_keys_lists_a_prefix_and_nothing_else(objects: ObjectStore) -> None:
         objects.put(key, b"x", "image/png")
     assert list(objects.keys("results/")) == ["results/a/1", "results/b/1"]
     assert list(objects.keys("nothing/")) == []
+
+
+def test_entries_tell_when_an_object_was_stored(objects: ObjectStore) -> None:
+    before = datetime.now(UTC) - timedelta(seconds=2)
+    objects.put("results/a/1", b"x", "image/png")
+    objects.put("results/b", b"x", "image/png")
+    objects.put("resultsandmore/c", b"x", "image/png")
+    entries = {entry.key: entry.modified for entry in objects.entries("results/")}
+    assert entries.keys() == {"results/a/1", "results/b"}
+    assert all(before <= modified <= datetime.now(UTC) + timedelta(seconds=2) for modified in entries.values())
+
+
+def test_entries_survive_what_is_deleted_meanwhile(objects: ObjectStore) -> None:
+    for number in range(20):
+        objects.put(f"results/{number}/1", b"x", "image/png")
+    for entry in objects.entries("results/"):
+        objects.delete(entry.key)
+    assert objects.keys("results/") == []
+
+
+def test_a_bucket_is_listed_a_page_at_a_time(s3_settings: StorageSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = S3ObjectStore(s3_settings)
+    keys = [f"results/{number}/1" for number in range(5)]
+    for key in keys:
+        store.put(key, b"x", "image/png")
+    asked: list[str] = []
+    paginator = store._client.get_paginator
+
+    def small_pages(name: str) -> Any:
+        pages = paginator(name)
+        return SimpleNamespace(
+            paginate=lambda **place: _counted(pages.paginate(**place, PaginationConfig={"PageSize": 2}), asked)
+        )
+
+    monkeypatch.setattr(store._client, "get_paginator", small_pages)
+    entries = store.entries("results/")
+    first = [next(entries).key, next(entries).key]
+    assert len(asked) == 1
+    assert sorted([*first, *(entry.key for entry in entries)]) == keys
+    assert len(asked) == 3
+
+
+def test_entries_of_a_dead_server_are_unavailable(s3_settings: StorageSettings) -> None:
+    dead = open_object_store(replace(s3_settings, s3_endpoint="http://127.0.0.1:1"))
+    with pytest.raises(ObjectStoreUnavailable, match="did not answer"):
+        list(dead.entries("results/"))
+
+
+def _counted(pages: Iterable[dict[str, Any]], asked: list[str]) -> Iterator[dict[str, Any]]:
+    for page in pages:
+        asked.append("page")
+        yield page
 
 
 def test_a_store_in_order_answers_a_ping(objects: ObjectStore) -> None:
