@@ -23,8 +23,8 @@ structlog.configure(processors=[structlog.dev.ConsoleRenderer(exception_formatte
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """The address of a PostgreSQL that this session started."""
-    with servers.postgres() as uri:
-        yield uri
+    with servers.postgres() as server:
+        yield server.uri
 
 
 @pytest.fixture(scope="session")

