@@ -10,7 +10,9 @@ import sqlalchemy as sa
 
 from storage.database import db_now
 from storage.ids import new_id
+from storage.outbox import write_deliveries
 from storage.tables import job_events
+from storage.webhook import EVENTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Event:
 
 
 def add_events(connection: sa.Connection, events: Sequence[Event]) -> None:
-    """Appends all of them with one statement."""
+    """Appends all of them with one statement, and the deliveries of those that webhooks ask for with another."""
     if not events:
         return
     rows = [
@@ -44,6 +46,7 @@ def add_events(connection: sa.Connection, events: Sequence[Event]) -> None:
         for event in events
     ]
     connection.execute(sa.insert(job_events).values(at=db_now()), rows)
+    write_deliveries(connection, [event.id for event in events if event.type in EVENTS])
 
 
 def known_events(connection: sa.Connection, ids: Sequence[str]) -> set[str]:

@@ -142,6 +142,7 @@ class NewJob:
     user: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
     batch: str | None = None
+    webhook_id: str | None = None
     fingerprint: str | None = None
     idempotency_key: str | None = None
     is_retry: bool = False

@@ -25,6 +25,8 @@ from storage.tables import idempotency_keys, jobs, shares, tenants
 PATIENCE_SECONDS = 5.0
 # A client that repeats itself without a key does so within seconds or minutes.
 RETRY_WINDOW_SECONDS = 600.0
+# How long an idempotency key stands for its request.
+KEY_SECONDS = 24 * 3600.0
 QUEUE_FULL_SECONDS = 10.0
 
 
@@ -34,6 +36,14 @@ class Submitted:
 
     job: Job
     replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAnswer:
+    """An HTTP status and body. The body is kept as text, so that a copy of the request gets the same bytes."""
+
+    status: int
+    body: str
 
 
 Answer = Submitted | Exception
@@ -55,31 +65,57 @@ class Submissions:
 
     def submit_many(self, news: list[NewJob]) -> list[Answer]:
         """The same for many at once, in one transaction; each has its own answer or exception, in order."""
+        trial = _Trial(news)
         try:
-            return certainly(
-                self._database,
-                lambda connection: _Intake(connection, news).answers(),
-                lambda connection: _stored(connection, news),
-                PATIENCE_SECONDS,
-            )
+            return certainly(self._database, trial.work, trial.outcome, PATIENCE_SECONDS)
         except sa.exc.IntegrityError as error:
             # Something outside broke a rule, say a tenant that was removed: only its own request may fail.
             return [error] if len(news) == 1 else [self.submit_many([new])[0] for new in news]
 
-    def record_answer(self, tenant_id: str, key: str, status: int, body: dict[str, Any]) -> dict[str, Any]:
-        """Keeps what was answered under an idempotency key, and returns the body that was kept first."""
+    def kept_answer(self, tenant_id: str, key: str) -> KeptAnswer | None:
+        """What was answered under an idempotency key, None as long as nothing was."""
+        with self._database.reading() as connection:
+            return _kept(connection, tenant_id, key)
+
+    def record_answer(self, tenant_id: str, key: str, answer: KeptAnswer) -> KeptAnswer:
+        """Keeps what is answered under an idempotency key, and returns what was kept first."""
         mine = sa.and_(idempotency_keys.c.tenant_id == tenant_id, idempotency_keys.c.key == key)
         first = sa.update(idempotency_keys).where(mine, idempotency_keys.c.status.is_(None))
         with self._database.transaction() as connection:
-            connection.execute(first.values(status=status, body=body))
-            kept: dict[str, Any] | None = connection.scalar(sa.select(idempotency_keys.c.body).where(mine))
-        return body if kept is None else kept
+            connection.execute(first.values(status=answer.status, body=answer.body))
+            return _kept(connection, tenant_id, key) or answer
 
 
-def _stored(connection: sa.Connection, news: Sequence[NewJob]) -> list[Answer] | None:
-    found = connection.execute(sa.select(jobs).where(jobs.c.id.in_([new.id for new in news]))).all()
-    known = {row.id: Submitted(job_of(row)) for row in found}
-    return [known[new.id] for new in news] if len(known) == len(news) else None
+def _kept(connection: sa.Connection, tenant_id: str, key: str) -> KeptAnswer | None:
+    mine = (idempotency_keys.c.tenant_id == tenant_id, idempotency_keys.c.key == key)
+    kept = sa.select(idempotency_keys.c.status, idempotency_keys.c.body)
+    row = connection.execute(kept.where(*mine, idempotency_keys.c.status.is_not(None))).one_or_none()
+    return None if row is None else KeptAnswer(row.status, row.body)
+
+
+class _Trial:
+    """One group of submits, whose transaction either took effect as a whole or not at all."""
+
+    def __init__(self, news: Sequence[NewJob]) -> None:
+        self._news = news
+        self._made: list[Answer] = []
+
+    def work(self, connection: sa.Connection) -> list[Answer]:
+        """The answers, which hold if the transaction is committed. Also right when an earlier try landed after all."""
+        self._made = _Intake(connection, self._news).answers()
+        return self._made
+
+    def outcome(self, connection: sa.Connection) -> list[Answer] | None:
+        """The answers of a try whose commit is in doubt: any of its rows shows that all of them are there."""
+        made = [answer.job.id for answer in self._made if isinstance(answer, Submitted) and not answer.replayed]
+        landed = sa.select(jobs.c.id).where(jobs.c.id.in_(made)).limit(1)
+        # A try that stored nothing leaves nothing in doubt.
+        return self._made if made and connection.scalar(landed) is not None else None
+
+
+def _found(row: sa.Row[Any], new: NewJob) -> Submitted:
+    # Its own row is found when an earlier try of this very submit landed after all; that is no copy.
+    return Submitted(job_of(row), replayed=row.id != new.id)
 
 
 def _stored_job(answer: Answer) -> Submitted:
@@ -139,23 +175,28 @@ class _Intake:
         same = sa.and_(jobs.c.tenant_id == new.tenant_id, jobs.c.fingerprint == new.fingerprint)
         recent = sa.select(jobs).where(same, jobs.c.created_at > db_now(-RETRY_WINDOW_SECONDS))
         row = self._connection.execute(recent.order_by(jobs.c.id.desc()).limit(1)).one_or_none()
-        return None if row is None else Submitted(job_of(row), replayed=True)
+        return None if row is None else _found(row, new)
 
     def _known_key(self, new: NewJob) -> Answer | None:
         table = idempotency_keys
         mine = sa.select(table).where(table.c.tenant_id == new.tenant_id, table.c.key == new.idempotency_key)
-        known = self._connection.execute(mine).one_or_none()
+        known = self._connection.execute(mine.where(table.c.created_at > db_now(-KEY_SECONDS))).one_or_none()
         if known is None:
             return None
         if known.fingerprint != new.fingerprint:
             return IdempotencyConflict(f"the idempotency key {new.idempotency_key!r} was used for another request")
         row = self._connection.execute(sa.select(jobs).where(jobs.c.id == known.job_id)).one()
-        return Submitted(job_of(row), replayed=True)
+        return _found(row, new)
 
     def _remember_key(self, new: NewJob) -> None:
         if new.idempotency_key is None:
             return
         values = {"tenant_id": new.tenant_id, "key": new.idempotency_key, "fingerprint": new.fingerprint}
+        # The keeper removes keys that are past their day, but not to the second.
+        past = sa.delete(idempotency_keys).where(
+            idempotency_keys.c.tenant_id == new.tenant_id, idempotency_keys.c.key == new.idempotency_key
+        )
+        self._connection.execute(past.where(idempotency_keys.c.created_at <= db_now(-KEY_SECONDS)))
         made = sa.insert(idempotency_keys).values(**values, job_id=new.id, created_at=db_now())
         self._connection.execute(made)
 
@@ -256,5 +297,6 @@ def _row(new: NewJob, key: float) -> dict[str, Any]:
         "user": new.user,
         "metadata": new.metadata,
         "batch": new.batch,
+        "webhook_id": new.webhook_id,
         "fingerprint": new.fingerprint,
     }

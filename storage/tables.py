@@ -141,6 +141,8 @@ jobs = sa.Table(
     sa.Column("user", sa.String(100)),
     sa.Column("metadata", Json, nullable=False),
     sa.Column("batch", Id),
+    # The endpoint that the job itself named; no foreign key, see storage/webhook_tables.py.
+    sa.Column("webhook_id", Id),
     # What was asked for, hashed, to know a request that is sent again; NULL where nobody would repeat it.
     sa.Column("fingerprint", sa.String(64)),
     sa.Column("created_at", Moment, nullable=False),

@@ -1,0 +1,49 @@
+"""The outbox: deliveries are written by the very transaction that writes the event, so neither exists alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from storage.database import db_now
+from storage.tables import job_events, jobs
+from storage.webhook import DeliveryState
+from storage.webhook_tables import webhook_deliveries, webhook_endpoints
+
+_COLUMNS = ("id", "tenant_id", "endpoint_id", "event_id", "job_id", "type", "state", "next_at", "created_at")
+
+
+def write_deliveries(connection: sa.Connection, event_ids: Sequence[str]) -> None:
+    """One delivery for each of these events and each live endpoint that wants it, in one statement."""
+    if event_ids:
+        rows = sa.union_all(_to_endpoints(event_ids), _to_own_endpoint(event_ids))
+        connection.execute(sa.insert(webhook_deliveries).from_select(_COLUMNS, rows))
+
+
+def _to_endpoints(event_ids: Sequence[str]) -> sa.Select[tuple[object, ...]]:
+    mine = sa.and_(webhook_endpoints.c.tenant_id == job_events.c.tenant_id, webhook_endpoints.c.all_jobs)
+    return _rows().select_from(job_events.join(webhook_endpoints, mine)).where(*_wanted(event_ids))
+
+
+def _to_own_endpoint(event_ids: Sequence[str]) -> sa.Select[tuple[object, ...]]:
+    # Apart from the others and by its primary key: a tenant may have one implicit endpoint for every job.
+    named = job_events.join(jobs, jobs.c.id == job_events.c.job_id).join(
+        webhook_endpoints, webhook_endpoints.c.id == jobs.c.webhook_id
+    )
+    return _rows().select_from(named).where(*_wanted(event_ids))
+
+
+def _rows() -> sa.Select[tuple[object, ...]]:
+    event, endpoint = job_events.c, webhook_endpoints.c
+    delivery_id = sa.literal("dlv_") + sa.func.substr(event.id, 5) + "_" + sa.func.substr(endpoint.id, 5)
+    state = sa.literal(DeliveryState.PENDING.value)
+    return sa.select(
+        delivery_id, event.tenant_id, endpoint.id, event.id, event.job_id, event.type, state, db_now(), db_now()
+    )
+
+
+def _wanted(event_ids: Sequence[str]) -> tuple[sa.ColumnElement[bool], ...]:
+    asked_for = webhook_endpoints.c.events.like(sa.literal("%,") + job_events.c.type + ",%")
+    live = (webhook_endpoints.c.disabled_at.is_(None), webhook_endpoints.c.deleted_at.is_(None))
+    return (job_events.c.id.in_(event_ids), asked_for, *live)
