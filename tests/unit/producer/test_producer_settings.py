@@ -22,3 +22,28 @@ def test_the_secret_is_not_in_the_text_of_the_settings() -> None:
 def test_no_more_pixels_than_workers_read(pixels: str) -> None:
     with pytest.raises(SettingsError, match="INPAINTD_MAX_PIXELS"):
         ProducerSettings.from_env({"INPAINTD_MAX_PIXELS": pixels})
+
+
+def test_by_default_nothing_is_erased_and_orphans_live_for_a_day() -> None:
+    settings = ProducerSettings.from_env({})
+    assert settings.retention_days is None
+    assert (settings.orphan_seconds, settings.orphan_ttl_seconds) == (3600, 86400)
+    assert ProducerSettings.from_env({"INPAINTD_RETENTION_DAYS": "0.5"}).retention_days == 0.5
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("INPAINTD_RETENTION_DAYS", "0"),
+        ("INPAINTD_RETENTION_DAYS", "-1"),
+        ("INPAINTD_RETENTION_DAYS", "nan"),
+        ("INPAINTD_RETENTION_DAYS", "1e9"),
+        ("INPAINTD_ORPHAN_SECONDS", "-1"),
+        ("INPAINTD_ORPHAN_SECONDS", "nan"),
+        ("INPAINTD_ORPHAN_TTL_SECONDS", "0"),
+        ("INPAINTD_ORPHAN_TTL_SECONDS", "inf"),
+    ],
+)
+def test_a_slip_in_these_never_erases_what_is_needed(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=name):
+        ProducerSettings.from_env({name: value})
