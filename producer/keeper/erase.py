@@ -16,6 +16,7 @@ JOBS_SECONDS = 10.0
 FILES_SECONDS = 3600.0
 KEYS_SECONDS = 600.0
 CHUNK = 100
+FILE_CHUNK = 1000  # larger, because each page of files costs a walk through all unfinished jobs
 IDEMPOTENCY_HOURS = 24.0
 
 
@@ -47,7 +48,7 @@ class Eraser:
         """How many uploaded files went, row and all; one that an unfinished job refers to stays for now."""
         erased, after = 0, ""
         while not self._stop.is_set():
-            page = self._store.files(older_than_days=self._days, after=after, limit=CHUNK)
+            page = self._store.files(older_than_days=self._days, after=after, limit=FILE_CHUNK)
             self._delete([file.key for file in page.unused])
             self._store.forget_files([file.id for file in page.unused])
             for file in page.unused:

@@ -131,6 +131,7 @@ def test_cut_off_between_object_and_row_it_begins_again(shop: Shop, monkeypatch:
 
 def test_many_jobs_and_files_go_in_chunks(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(erase, "CHUNK", 2)
+    monkeypatch.setattr(erase, "FILE_CHUNK", 2)
     for _ in range(5):
         shop.finished(31)
         shop.upload(days_ago=31)
@@ -163,7 +164,7 @@ def test_files_go_with_their_row_unless_an_unfinished_job_needs_them(shop: Shop)
 
 
 def test_files_are_erased_behind_a_page_of_needed_ones(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(erase, "CHUNK", 2)
+    monkeypatch.setattr(erase, "FILE_CHUNK", 2)
     for _ in range(3):
         shop.submit(image_key=shop.upload(days_ago=31).key)
     behind = shop.upload(days_ago=31)

@@ -1,0 +1,30 @@
+"""What a caller sees of a job whose pictures were erased by retention."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from producer.keeper.erase import erasing
+from storage.retention_store import RetentionStore
+from tests.contract.api.serving import Tenant, finish, photo
+from tests.contract.api.test_bad_input import refused
+
+A_MOMENT_IN_DAYS = 1e-9
+
+
+def test_an_erased_job_still_answers_but_its_pictures_are_gone(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    job_id, services = tenant.accepted()["id"], tenant.stack.services
+    job = finish(services, job_id, photo())
+    erase_jobs, _ = erasing(RetentionStore(services.database), services.objects, A_MOMENT_IN_DAYS, threading.Event())
+    assert erase_jobs.do()
+
+    shown = tenant.http.get(f"/v1/jobs/{job_id}").json()
+    assert (shown["status"], len(shown["images"])) == ("succeeded", 1)
+    refused(tenant.http.get(f"/v1/jobs/{job_id}/images/0"), 410, "image_gone")
+    assert services.objects.keys(f"inputs/{tenant.id}/") == []
+    assert services.objects.keys(f"results/{job.id}/") == []
+    # A bucket makes a link for anything; it must not be handed out for what is no longer there.
+    monkeypatch.setattr(type(services.objects), "presign", lambda *_: "https://bucket.example/results/x")
+    refused(tenant.http.get(f"/v1/jobs/{job_id}/images/0?redirect=true", follow_redirects=False), 410, "image_gone")
