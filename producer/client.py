@@ -20,12 +20,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
 from urllib.parse import quote
+from uuid import uuid4
 
 import httpx
 
 from producer.client_errors import ClientMisconfigured, NotAtRest, ServiceRefused, ServiceUnreachable
+from producer.client_retries import send_patiently
 from producer.client_settings import ClientSettings
-from producer.client_types import FileView, JobPage, JobView, at_rest
+from producer.client_types import CanceledBatch, FileView, JobPage, JobView, at_rest
 
 Picture = bytes | Path | str
 LONG_POLL_SECONDS = 30.0
@@ -54,16 +56,27 @@ class Client:
             trust_env=httpx.URL(self.url).host not in LOOPBACK,
         )
 
-    def submit(self, image: Picture, mask: Picture | None = None, prompt: str = "", **params: Any) -> JobView:
+    def submit(
+        self,
+        image: Picture,
+        mask: Picture | None = None,
+        prompt: str = "",
+        *,
+        idempotency_key: str | None = None,
+        **params: Any,
+    ) -> JobView:
         """Sends a job and returns it as accepted. White in `mask` is repainted.
 
         `params` are the request's fields of API.md; those not given take the service's defaults. Without `mask`,
-        the transparent pixels of `image` are repainted. Raises ServiceRefused, ServiceUnreachable, OSError.
+        the transparent pixels of `image` are repainted. However often it is sent until an answer comes, it is one
+        job; with an `idempotency_key` of your own also across calls, for 24 hours.
+        Raises ServiceRefused, ServiceUnreachable, OSError.
         """
         body = {"image": _source(image), "prompt": prompt, **params}
         if mask is not None:
             body["mask"] = _source(mask)
-        return cast(JobView, self._send("POST", "/v1/jobs", json=body).json())
+        headers = {"Idempotency-Key": idempotency_key or str(uuid4())}
+        return cast(JobView, self._send("POST", "/v1/jobs", repeatable=True, json=body, headers=headers).json())
 
     def get(self, job_id: str, wait: int = 0) -> JobView:
         """The job as it stands after `wait` seconds (0 to 60), or as soon as it has come to rest."""
@@ -96,6 +109,10 @@ class Client:
         """Cancels a waiting job at once and asks a running one to stop. An ended job stays as it is."""
         return cast(JobView, self._send("POST", f"{_path(job_id)}/cancel").json())
 
+    def cancel_batch(self, batch: str) -> CanceledBatch:
+        """Cancels every job that carries the label `batch`, each as `cancel` would."""
+        return cast(CanceledBatch, self._send("POST", f"/v1/batches/{quote(batch, safe='')}/cancel").json())
+
     def list(self, **filters: str | int) -> JobPage:
         """A page of jobs, newest first. Filters: status, batch, user, created_after, limit, cursor."""
         return cast(JobPage, self._send("GET", "/v1/jobs", params=filters).json())
@@ -119,9 +136,9 @@ class Client:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
-    def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
+    def _send(self, method: str, path: str, *, repeatable: bool = False, **request: Any) -> httpx.Response:
         try:
-            answer = self._http.request(method, path, **request)
+            answer = send_patiently(lambda: self._http.request(method, path, **request), repeatable=repeatable)
         except httpx.TimeoutException:
             raise ServiceUnreachable(f"{self.url} did not answer in time; see whether the service is well.") from None
         except httpx.TransportError as problem:

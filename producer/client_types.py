@@ -14,6 +14,14 @@ class Progress(TypedDict):
     steps: int
 
 
+class Attempts(TypedDict):
+    """How often the job was started, lost its worker, and met an error that was tried again."""
+
+    started: int
+    crashed: int
+    failed: int
+
+
 class Queue(TypedDict):
     """Jobs that are served before this one, and the estimated wait in seconds."""
 
@@ -79,6 +87,7 @@ class JobView(TypedDict):
     started_at: str | None
     finished_at: str | None
     attempt: int
+    attempts: Attempts
     priority: str
     batch: str | None
     user: str | None
@@ -99,6 +108,15 @@ class JobPage(TypedDict):
 
     data: list[JobView]
     next_cursor: str | None
+
+
+class CanceledBatch(TypedDict):
+    """Jobs of a batch that were canceled at once, and running ones that were told to stop."""
+
+    id: str
+    object: Literal["batch"]
+    canceled: int
+    stopping: int
 
 
 class FileView(TypedDict):

@@ -12,6 +12,9 @@ from storage.tables import tenants
 
 # A tenant may save up as many requests as it gets in this time, and send them at once.
 BURST_SECONDS = 2.0
+LARGEST_WEIGHT = 1e6
+# One request in a quarter of an hour; to keep a tenant out, take its keys away.
+SLOWEST_RATE, FASTEST_RATE = 0.001, 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +74,13 @@ class TenantStore:
 
 
 def _check(limits: TenantLimits) -> None:
-    if limits.weight <= 0:
-        raise ValueError(f"weight is {limits.weight:g}; it must be above 0")
+    if not 0 < limits.weight <= LARGEST_WEIGHT:
+        raise ValueError(f"weight is {limits.weight:g}; it must lie above 0 and be {LARGEST_WEIGHT:g} at most")
     for name in ("max_queued", "max_running"):
         value = getattr(limits, name)
         if value is not None and value < 1:
             raise ValueError(f"{name} is {value}; it must be 1 or more, or none")
     rate = limits.requests_per_second
-    if rate is not None and not 0 < rate <= 1e6:
-        raise ValueError(f"requests_per_second is {rate:g}; it must lie above 0 and be 1,000,000 at most, or none")
+    if rate is not None and not SLOWEST_RATE <= rate <= FASTEST_RATE:
+        span = f"between {SLOWEST_RATE:g} and {FASTEST_RATE:g}"
+        raise ValueError(f"requests_per_second is {rate:g}; it must lie {span}, or be none")

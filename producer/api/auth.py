@@ -1,4 +1,4 @@
-"""Who is calling: API keys and their scopes."""
+"""Who is calling: API keys, their scopes, and how often their tenant may ask."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ def _principal(
     principal = services.keys.authenticate(credentials.credentials)
     if principal is None:
         raise Refusal("key_invalid", "This API key is not known: it may be mistyped, expired or revoked.")
+    if principal.requests_per_second is not None:
+        # Before the body is read: a flood must not cost more than looking at its key.
+        services.tenants.admit(principal.tenant_id, principal.requests_per_second)
     return principal
 
 

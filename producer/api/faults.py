@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import cast
 
 from fastapi import FastAPI, Request
@@ -12,7 +13,14 @@ from starlette.exceptions import HTTPException
 from producer.api.field_errors import field_errors
 from producer.api.problems import problem_response, refusal_response
 from producer.errors import Refusal
-from storage.errors import DatabaseUnavailable, JobNotFound, ObjectStoreUnavailable
+from storage.errors import (
+    DatabaseUnavailable,
+    IdempotencyConflict,
+    JobNotFound,
+    LimitReached,
+    ObjectStoreUnavailable,
+    QueueFull,
+)
 
 _HTTP_CODES = {404: "route_not_found", 405: "method_not_allowed"}
 
@@ -23,6 +31,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(JobNotFound, _job_not_found)
+    app.add_exception_handler(LimitReached, _limit_reached)
+    app.add_exception_handler(IdempotencyConflict, _key_reused)
     app.add_exception_handler(ObjectStoreUnavailable, _storage_unavailable)
     app.add_exception_handler(DatabaseUnavailable, _storage_unavailable)
 
@@ -44,6 +54,20 @@ def _http(request: Request, error: Exception) -> JSONResponse:
 
 def _job_not_found(request: Request, _error: Exception) -> JSONResponse:
     return problem_response("job_not_found", f"There is no job {request.path_params.get('job_id', '')} for this key.")
+
+
+def _limit_reached(_request: Request, error: Exception) -> JSONResponse:
+    limit = cast(LimitReached, error)
+    code = "queue_full" if isinstance(limit, QueueFull) else "too_many_requests"
+    seconds = max(1, math.ceil(limit.retry_after))
+    detail = f"This tenant is at its limit: {limit}. Try again in {seconds} s."
+    return problem_response(code, detail, headers={"Retry-After": str(seconds)})
+
+
+def _key_reused(_request: Request, _error: Exception) -> JSONResponse:
+    # The key itself is the caller's; it is not repeated into logs and error pages.
+    detail = "This Idempotency-Key was sent with another request in the last 24 hours; send a new one with this one."
+    return problem_response("idempotency_key_reused", detail)
 
 
 def _storage_unavailable(_request: Request, _error: Exception) -> JSONResponse:

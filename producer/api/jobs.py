@@ -10,6 +10,7 @@ from fastapi.concurrency import run_in_threadpool
 from producer.api.auth import MayRead, MaySubmit
 from producer.api.dependencies import JobId, ServicesDep
 from producer.api.forms import read_form
+from producer.api.idempotency import PARAMETERS, Copies, accepted
 from producer.api.orders import order_from_form, order_from_json
 from producer.api.problems import CODES, declared
 from producer.api.queries import ListQuery, ReadQuery, SubmitQuery
@@ -27,8 +28,10 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 _JSON = {"schema": {"$ref": "#/components/schemas/JobRequest"}}
 _FORM = {"schema": {"$ref": "#/components/schemas/JobForm"}}
 _CONTENT = {"application/json": _JSON, "multipart/form-data": _FORM}
-_BODY: dict[str, Any] = {"requestBody": {"required": True, "content": _CONTENT}}
+_BODY: dict[str, Any] = {"requestBody": {"required": True, "content": _CONTENT}, "parameters": PARAMETERS}
 _SUBMIT_CODES = (
+    "idempotency_key_invalid",
+    "queue_full",
     "json_invalid",
     "form_invalid",
     "invalid_utf8",
@@ -38,26 +41,36 @@ _SUBMIT_CODES = (
 )
 
 
-@router.post("", status_code=202, responses=declared(*_SUBMIT_CODES), openapi_extra=_BODY, summary="Submit a job")
+@router.post(
+    "",
+    status_code=202,
+    response_model=JobView,
+    responses=declared(*_SUBMIT_CODES),
+    openapi_extra=_BODY,
+    summary="Submit a job",
+)
 async def submit(
-    request: Request,
-    response: Response,
-    query: Annotated[SubmitQuery, Query()],
-    principal: MaySubmit,
-    services: ServicesDep,
-) -> JobView:
+    request: Request, query: Annotated[SubmitQuery, Query()], principal: MaySubmit, services: ServicesDep
+) -> Response:
     """Answers 202 with the job, which is then safely stored. A request the policy forbids comes back as a job that
     is `blocked` and names its rule; one that needs a person is `held`. A seed of null or -1 is drawn and echoed.
+
+    With an `Idempotency-Key`, the same request gets the same answer for 24 hours, with `Idempotent-Replayed: true`;
+    refusals and dry runs are not kept.
 
     As a form, `image` and `mask` are files, `output` and `metadata` are JSON, everything else is text.
     """
     if query.dry_run:
         raise Refusal.of_fields([not_yet("dry_run", True, False)])
-    order = await _read_order(request)
+    copies = Copies(request)
+    order = copies.mark(await _read_order(request))
     submitted = await run_in_threadpool(services.submitter.submit, principal.tenant_id, order)
     job = submitted.job
-    response.headers["Location"] = f"/v1/jobs/{job.id}"
-    return await _settled_view(request, services, job, query.wait)
+    answer = await copies.kept(services, job.tenant_id) if submitted.replayed else None
+    if answer is None:
+        view = await _settled_view(request, services, job, query.wait)
+        answer = await copies.keep(services, job.tenant_id, view)
+    return accepted(job.id, answer, replayed=submitted.replayed)
 
 
 @router.get("/{job_id}", responses=declared("job_not_found", "out_of_range"), summary="Read a job")

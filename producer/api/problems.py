@@ -30,6 +30,7 @@ CODES: dict[str, Code] = {
     "form_invalid": Code(400, "Not a form", "Send multipart/form-data with a boundary and named parts."),
     "invalid_utf8": Code(400, "Not UTF-8", "Encode all text as UTF-8."),
     "http_invalid": Code(400, "Not a valid request", "Correct the request as the detail says."),
+    "idempotency_key_invalid": Code(400, "Not an idempotency key", "Send 1 to 255 printable ASCII characters, once."),
     "key_missing": Code(401, "No API key", "Send the header Authorization: Bearer <key>."),
     "key_invalid": Code(401, "Unknown API key", "Check the key: it may be mistyped, expired or revoked."),
     "scope_missing": Code(403, "Key not allowed to do this", "Use a key that has the scope named in the detail."),
@@ -40,6 +41,8 @@ CODES: dict[str, Code] = {
     "image_gone": Code(410, "Image no longer stored", "Submit the job again with the seed in `params`."),
     "body_too_large": Code(413, "Body too large", "Send less, or smaller pictures."),
     "media_type_unsupported": Code(415, "Unsupported media type", "Send application/json or multipart/form-data."),
+    "too_many_requests": Code(429, "Too many requests", "Wait as many seconds as the header Retry-After says."),
+    "queue_full": Code(429, "Queue full", "Wait until jobs have ended, at least as long as Retry-After says."),
     "internal": Code(500, "Internal error", "Try again; tell the operator if it stays."),
     "storage_unavailable": Code(503, "Storage not reachable", "Try again in a few seconds."),
     # One or more fields
@@ -55,6 +58,7 @@ CODES: dict[str, Code] = {
     "text_invalid": Code(422, "Text not storable", "Remove NUL characters from the text."),
     "metadata_invalid": Code(422, "Metadata not valid", "Send an object of at most 16 keys and 4096 bytes of JSON."),
     "not_supported_yet": Code(422, "Not supported yet", "Send the value named in the detail, or leave the field out."),
+    "idempotency_key_reused": Code(422, "Key of another request", "Send a new Idempotency-Key with this request."),
     "model_unknown": Code(422, "Unknown model", "Send an alias from GET /v1/models."),
     # Pictures
     "source_invalid": Code(422, "Not a picture source", "Send a file_ id or a data: URI with base64."),
@@ -123,7 +127,7 @@ def refusal_response(refusal: Refusal) -> JSONResponse:
 def declared(*codes: str) -> dict[int | str, dict[str, Any]]:
     """OpenAPI responses for a route that may answer with `codes`, on top of those every route has."""
     responses: dict[int | str, dict[str, Any]] = {}
-    for code in ("key_missing", "key_invalid", "scope_missing", *codes, "storage_unavailable"):
+    for code in ("key_missing", "key_invalid", "scope_missing", *codes, "too_many_requests", "storage_unavailable"):
         entry = CODES[code]
         response = responses.setdefault(entry.status, {"description": "", "content": {MEDIA_TYPE: _empty_content()}})
         response["description"] = f"{response['description']} `{code}`: {entry.title}.".strip()

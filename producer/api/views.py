@@ -21,6 +21,16 @@ class Progress(BaseModel):
     steps: int
 
 
+class Attempts(BaseModel):
+    """How often the job was `started`, and how many of those ended with a lost worker (`crashed`) or with an error of
+    ours that another try may not meet (`failed`). One that was given back, as when a worker drains, is in neither.
+    """
+
+    started: int
+    crashed: int
+    failed: int
+
+
 class Queue(BaseModel):
     """`position` is the number of jobs before this one, null unless it is queued. `eta_seconds` is null for now."""
 
@@ -93,7 +103,8 @@ class JobView(BaseModel):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
-    attempt: int
+    attempt: int = Field(description="The same as `attempts.started`.")
+    attempts: Attempts
     priority: Priority
     batch: str | None
     user: str | None = Field(description="Pseudonym of your end-user.")
@@ -127,6 +138,7 @@ def job_view(job: Job, position: int | None) -> JobView:
         started_at=job.started_at,
         finished_at=job.finished_at,
         attempt=job.attempt,
+        attempts=Attempts(started=job.attempt, crashed=job.crash_count, failed=job.error_count),
         priority=job.priority,
         batch=job.batch,
         user=job.user,

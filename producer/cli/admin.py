@@ -32,7 +32,7 @@ def keys() -> None:
 @click.option("--json", "json_output", is_flag=True, help="Print JSON.")
 def create(tenant: str, scopes: tuple[str, ...], json_output: bool) -> None:
     """Make an API key and print it; it cannot be shown again."""
-    with _database(check_database, check_schema) as database:
+    with open_database(check_database, check_schema) as database:
         store = KeyStore(database)
         tenant_id = store.create_tenant(tenant)
         key = store.create_key(tenant_id, scopes)
@@ -45,7 +45,7 @@ def create(tenant: str, scopes: tuple[str, ...], json_output: bool) -> None:
 @click.command()
 def migrate() -> None:
     """Bring the database's schema up to date. Safe to repeat."""
-    with _database(check_database):
+    with open_database(check_database):
         migrate_schema(StorageSettings.from_env().database_url)
     click.echo("The schema is up to date.")
 
@@ -65,7 +65,8 @@ def doctor(json_output: bool) -> None:
 
 
 @contextmanager
-def _database(*checks: Callable[[Database], Finding]) -> Iterator[Database]:
+def open_database(*checks: Callable[[Database], Finding]) -> Iterator[Database]:
+    """The database of the settings, after it passed `checks`. Raises Unreachable."""
     database = Database(StorageSettings.from_env().database_url)
     try:
         for check in checks:

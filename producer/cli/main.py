@@ -17,6 +17,7 @@ COMMANDS = {
     "wait": "producer.cli.jobs:wait",
     "get": "producer.cli.jobs:get",
     "keys": "producer.cli.admin:keys",
+    "tenants": "producer.cli.tenants:tenants",
     "migrate": "producer.cli.admin:migrate",
     "doctor": "producer.cli.admin:doctor",
 }

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import click
 
 from producer.client_errors import NotAtRest, ServiceRefused, ServiceUnreachable
+from producer.client_retries import TOO_MANY_REQUESTS
 from producer.errors import ProducerError
 from producer.local_errors import ChildDied
 from safety.errors import SafetyError
@@ -46,7 +47,9 @@ def plain_errors() -> Iterator[None]:
 
 
 def _kind(error: Exception) -> type[click.ClickException]:
-    if isinstance(error, ServiceUnreachable) or (isinstance(error, ServiceRefused) and error.status >= 500):
+    # 429 stands beside 5xx: the input is fine, and later the same command may do.
+    no_answer = isinstance(error, ServiceRefused) and (error.status == TOO_MANY_REQUESTS or error.status >= 500)
+    if no_answer or isinstance(error, ServiceUnreachable):
         return Unreachable
     return Unwell if isinstance(error, NotAtRest | ChildDied) else Misuse
 

@@ -8,7 +8,10 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
+from tests.contract.api.callers import tenant
 from tests.contract.api.serving import Stack, Tenant, running
+
+__all__ = ["tenant"]
 
 _numbers = itertools.count()
 
@@ -27,14 +30,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A server without Redis."""
     with running(tmp_path_factory.mktemp("stack")) as stack:
         yield stack
-
-
-@pytest.fixture
-def tenant(stack: Stack) -> Iterator[Tenant]:
-    """A caller who has sent nothing yet."""
-    tenant = stack.tenant(f"tenant {next(_numbers)}")
-    with tenant.http:
-        yield tenant
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ ROUTES = [
     ("GET", f"/v1/jobs/job_{'0' * 26}", "read"),
     ("POST", f"/v1/jobs/job_{'0' * 26}/cancel", "submit"),
     ("GET", f"/v1/jobs/job_{'0' * 26}/images/0", "read"),
+    ("POST", "/v1/batches/any/cancel", "submit"),
     ("POST", "/v1/files", "submit"),
     ("GET", "/v1/models", "read"),
 ]

@@ -14,8 +14,8 @@ from PIL import Image
 from tests.contract.api.serving import NATIVE_SIZE, Tenant, data_uri, encoded, finish, mask, photo, request
 
 JOB_KEYS = {
-    "id", "object", "status", "created_at", "started_at", "finished_at", "attempt", "priority", "batch", "user",
-    "metadata", "progress", "queue", "params", "model", "images", "safety", "receipt", "error", "links",
+    "id", "object", "status", "created_at", "started_at", "finished_at", "attempt", "attempts", "priority", "batch",
+    "user", "metadata", "progress", "queue", "params", "model", "images", "safety", "receipt", "error", "links",
 }  # fmt: skip
 
 

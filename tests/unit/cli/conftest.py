@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,9 +13,11 @@ from click.testing import CliRunner, Result
 
 from producer.cli import main
 from producer.client import Client
+from tests.contract.api.callers import tenant
 from tests.contract.api.serving import Stack, Tenant, mask, photo, running
 
-_numbers = itertools.count()
+__all__ = ["tenant"]
+
 Run = Callable[..., Result]
 
 
@@ -28,14 +29,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with running(tmp_path_factory.mktemp("stack")) as stack:
         yield stack
     structlog.reset_defaults()
-
-
-@pytest.fixture
-def tenant(stack: Stack) -> Iterator[Tenant]:
-    """A caller who has sent nothing yet."""
-    tenant = stack.tenant(f"tenant {next(_numbers)}")
-    with tenant.http:
-        yield tenant
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 from producer import client_types
-from producer.api import files, views
+from producer.api import batches, files, views
 from producer.client import Client
 from producer.client_errors import ClientMisconfigured, NotAtRest, ServiceRefused, ServiceUnreachable
 from tests.contract.api.serving import Tenant, finish, mask, photo
@@ -127,6 +127,8 @@ def test_a_client_without_address_or_key_says_so(url: str, key: str | None, monk
     ("ours", "theirs"),
     [
         (client_types.JobView, views.JobView),
+        (client_types.Attempts, views.Attempts),
+        (client_types.CanceledBatch, batches.CanceledBatch),
         (client_types.Image, views.ImageView),
         (client_types.Finding, views.Finding),
         (client_types.Failure, views.ErrorView),
