@@ -96,7 +96,8 @@ def test_intervals_scatter_around_what_was_asked_for() -> None:
     assert 10.3 < max(rests) <= 11
 
 
-def test_a_keeper_stops_at_once_while_its_duties_rest() -> None:
+def test_a_keeper_stops_at_once_while_its_duties_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "STOP_SECONDS", 3600)
     began = Counted(1)
     with running(Keeper([Duty("rest", 3600, began)])) as (thread,):
         began.wait()

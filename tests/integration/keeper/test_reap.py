@@ -7,10 +7,12 @@ import pytest
 
 from producer.keeper.keeper import Keeper
 from producer.keeper.reap import Reaper, reaping
-from storage.database import Database
+from storage.database import Database, migrate
 from storage.errors import DatabaseUnavailable
 from storage.job import JobState
 from storage.job_reader import JobReader
+from storage.lease_store import LeaseStore
+from tests import servers
 from tests.jobs import Desk
 
 
@@ -133,6 +135,21 @@ def test_a_connection_cut_while_reaping_is_an_outage(postgres_url: str) -> None:
     assert keep.reap() == 1
     assert state(database, desk, job.id) is JobState.QUEUED
     database.close()
+
+
+def test_after_a_restart_of_postgresql_a_new_keeper_leaves_the_living_their_jobs() -> None:
+    with servers.postgres() as server, servers.fresh_database(server.uri, "restarted") as url:
+        migrate(url)
+        database = Database(url)
+        desk = Desk(database)
+        job = desk.submit()
+        desk.claim_one(lease_seconds=-1)
+        server.restart("immediate")
+        leases = LeaseStore(database, lease_seconds=600.0)
+        assert Reaper(leases, database).reap() == 0
+        assert state(database, desk, job.id) is JobState.RUNNING
+        assert leases.reap() == [job.id]
+        database.close()
 
 
 class _CutBefore:
