@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, wait
@@ -14,6 +13,8 @@ from PIL import Image
 
 from safety.checks import check_input, check_result
 from safety.verdict import Action, Verdict
+from storage.errors import StorageError
+from storage.failpoints import reach
 from storage.job import Job, JobResult, ResultImage
 from storage.masks import Inputs, check_inputs
 from worker.engine.request import InpaintRequest, InpaintResult
@@ -23,8 +24,10 @@ from worker.images.compose import Composite, compose
 from worker.images.prepare import Prepared, prepare
 from worker.marking import MarkedImage, mark_and_sign
 from worker.outcomes import settle_error
+from worker.patience import patiently
+from worker.progress import Progress
 from worker.saving import discard, save
-from worker.stop import StopReason, settle_stop
+from worker.stop import StopReason, StopSign, settle_stop
 from worker.tools import Tools
 
 log = structlog.get_logger(__name__)
@@ -40,9 +43,8 @@ class Execution:
         self._job = job
         self._tools = tools
         self._heartbeat = heartbeat
-        self._stopped: StopReason | None = None
-        self._lock = threading.Lock()
-        self._steps: dict[int, int] = {}
+        self._sign = StopSign()
+        self._progress = Progress(job.params.num_images, job.params.actual_steps)
         self._seconds = {"queued": _waited(job)}
         self._verdict = Verdict.from_dict(job.safety)
 
@@ -53,7 +55,8 @@ class Execution:
         try:
             self._road()
         except RequestCanceled:
-            settle_stop(self._tools.jobs, self._job, self._stopped, max(self._steps.values(), default=0))
+            receipt = self._progress.receipt(self._tools.engine.pace.mean)
+            settle_stop(self._tools.jobs, self._job, self._sign.reason, receipt)
         except Exception as error:  # noqa: BLE001  (whatever it was, the job must hear of it)
             settle_error(self._tools.jobs, self._job, error)
         finally:
@@ -62,12 +65,24 @@ class Execution:
 
     def stop(self, reason: StopReason) -> None:
         """Stops the job before its next denoising step, or between two other steps of the road."""
-        with self._lock:
-            self._stopped = self._stopped or reason
+        self._sign.put_up(reason)
         for index in range(self._job.params.num_images):
             self._tools.engine.cancel(self._request_id(index))
 
+    def seconds_left(self) -> float | None:
+        """At least so long the denoising will still take; None before that is known."""
+        return self._progress.seconds_left()
+
+    def let_go(self) -> None:
+        """Gives the job back although its run has not ended: that run's own writes will match no row any more."""
+        try:
+            self._tools.jobs.release(self._job)
+        except StorageError as problem:
+            log.warning("job_not_released", job_id=self._job.id, error=str(problem))
+
     def _road(self) -> None:
+        if self._job.cancel_requested:  # before an earlier worker was lost
+            self.stop(StopReason.CANCEL)
         inputs, image_bytes = self._load()
         prepared = prepare(inputs.image, inputs.mask, self._job.params)
         if self._check_input(inputs):
@@ -87,12 +102,17 @@ class Execution:
 
     def _load(self) -> tuple[Inputs, bytes]:
         with self._timed("load"):
-            image = self._tools.objects.get(self._job.image_key)
-            mask = self._tools.objects.get(self._job.mask_key) if self._job.mask_key else None
+            image = self._fetch(self._job.image_key)
+            mask = self._fetch(self._job.mask_key) if self._job.mask_key else None
             return check_inputs(image, mask, self._job.params), image
+
+    def _fetch(self, key: str) -> bytes:
+        self._sign.check()
+        return patiently(lambda: self._tools.objects.get(key), self._sign)
 
     def _check_input(self, inputs: Inputs) -> bool:
         """True when the job ends here: the picture or its mask needs a person, or is refused."""
+        self._sign.check()
         with self._timed("check"):
             mask = Image.fromarray(inputs.mask)
             verdict = check_input(Image.fromarray(inputs.image.rgb), mask, self._tools.policy, self._tools.classifiers)
@@ -109,8 +129,8 @@ class Execution:
             for index in range(self._job.params.num_images):
                 futures.append(self._tools.engine.submit(self._request(prepared, index)))
             # A stop that came before the last submit found nothing to cancel then.
-            if self._stopped is not None:
-                self.stop(self._stopped)
+            if self._sign.reason is not None:
+                self.stop(self._sign.reason)
             wait(futures)
         return [future.result() for future in futures]
 
@@ -134,7 +154,7 @@ class Execution:
         )
 
     def _check_results(self, composites: Sequence[Composite]) -> Action:
-        self._check_stopped()
+        self._sign.check()
         with self._timed("check"):
             verdicts = [
                 check_result(made.image, made.region, self._tools.policy, self._tools.classifiers)
@@ -145,33 +165,35 @@ class Execution:
         return result.action
 
     def _mark(self, composites: Sequence[Composite], inputs: Inputs, image_bytes: bytes) -> list[MarkedImage]:
+        marked: list[MarkedImage] = []
         with self._timed("mark"):
-            return [mark_and_sign(made, self._job, inputs.image, image_bytes, self._tools) for made in composites]
+            for made in composites:
+                self._sign.check()
+                marked.append(mark_and_sign(made, self._job, inputs.image, image_bytes, self._tools))
+        return marked
 
     def _save(self, marked: Sequence[MarkedImage], *, held: bool) -> list[ResultImage]:
-        self._check_stopped()
         with self._timed("save"):
-            return save(marked, self._job, self._tools.objects, held=held)
+            return save(marked, self._job, self._tools.objects, self._sign, held=held)
 
     def _finish(self, move: Move, images: Sequence[ResultImage], receipt: dict[str, Any]) -> None:
         timings = {name: round(seconds, 4) for name, seconds in self._seconds.items()}
         result = JobResult(
             tuple(images), {**receipt, "timings": timings}, self._verdict.audit_dict(), self._tools.model
         )
+        # If this raises, nobody knows whether the row names the images: they stay, for the collector to judge.
         if move(self._job, result):
+            reach("after_commit")
             log.info("job_finished", action=self._verdict.action, **timings)
             return
         # Somebody else owns the job by now: what was stored for it is an orphan.
         log.warning("job_lost_at_finish")
         discard(images, self._tools.objects)
 
-    def _check_stopped(self) -> None:
-        if self._stopped is not None:
-            raise RequestCanceled(f"stopped: {self._stopped}")
-
     def _note_step(self, index: int, step: int) -> None:
-        self._steps[index] = step
-        self._heartbeat.progress(self._job, sum(self._steps.values()) // self._job.params.num_images)
+        self._progress.note(index, step, self._tools.engine.pace.last or 0.0)
+        self._heartbeat.progress(self._job, self._progress.step)
+        reach("mid_step")
 
     def _request_id(self, index: int) -> str:
         return f"{self._job.id}.{self._job.attempt}.{index}"

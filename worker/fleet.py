@@ -43,24 +43,34 @@ class Member:
 class Fleet:
     """Keeps one process per device alive until it is told to stop."""
 
-    def __init__(self, settings: WorkerSettings) -> None:
+    def __init__(self, settings: WorkerSettings, program: str = "worker.app") -> None:
+        """`program` is the module that runs as each process, with Celery's arguments."""
+        self._program = program
         names = device_names(settings.devices)
         self._members = [Member(f"{index}-{name}", name) for index, name in enumerate(names)]
         self._slots = settings.slots
         self._stop = threading.Event()
+        self._told = 0
 
     def run(self) -> int:
-        """Runs until SIGTERM or SIGINT, then drains every process. Returns the exit status."""
+        """Runs until SIGTERM or SIGINT, then drains every process; a second one hurries. Returns the exit status."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
         while not self._stop.is_set():
             for member in self._members:
                 self._tend(member)
             self._stop.wait(0.2)
-        running = [member.process for member in self._members if member.process is not None]
-        for process in running:
-            process.send_signal(signal.SIGTERM)
-        return max((abs(process.wait()) for process in running), default=0)
+        return self._end([member.process for member in self._members if member.process is not None])
+
+    def _end(self, running: list[subprocess.Popen[bytes]]) -> int:
+        passed_on = 0
+        while any(process.poll() is None for process in running):
+            if passed_on < max(self._told, 1):
+                passed_on += 1
+                for process in running:
+                    process.send_signal(signal.SIGTERM)
+            time.sleep(0.05)
+        return max((abs(process.returncode) for process in running), default=0)
 
     def _tend(self, member: Member) -> None:
         now = time.monotonic()
@@ -74,7 +84,7 @@ class Fleet:
             member.process = None
 
     def _start(self, member: Member) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-P", "-m", "worker.app", "--quiet", "worker", "--pool", "threads"]
+        command = [sys.executable, "-P", "-m", self._program, "--quiet", "worker", "--pool", "threads"]
         command += ["--concurrency", str(self._slots), "--queues", queue_of("default")]
         command += ["--hostname", f"{member.name}@%h", "--without-gossip", "--without-mingle"]
         log.info("worker_starting", device=member.device)
@@ -82,6 +92,7 @@ class Fleet:
         return subprocess.Popen(command, env=device_environment(member.device), start_new_session=True)
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self._told += 1
         self._stop.set()
 
 

@@ -1,4 +1,8 @@
-"""The heartbeat: one statement a second renews every lease of this process and brings back orders."""
+"""The heartbeat: one statement a second renews every lease of this process and brings back orders.
+
+A cancel, or a deadline that passes by the database's clock, is therefore seen within a beat, and takes effect within
+one denoising step of that.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +23,23 @@ Ticket = tuple[str, int]
 class Heartbeat:
     """Keeps this process's jobs its own. `on_stop(reason)` of a job is called when it has to stop.
 
-    Reasons are `Order.CANCEL`, `Order.EXPIRE`, and None when the job was lost to somebody else.
+    Reasons are `Order.CANCEL`, `Order.EXPIRE`, and None when the job was lost to somebody else. Once `is_hung()` no
+    lease is renewed any more: `end()` is called, and the beating is over.
     """
 
-    def __init__(self, leases: LeaseStore, owner: str, beat_seconds: float = BEAT_SECONDS) -> None:
+    def __init__(
+        self,
+        leases: LeaseStore,
+        owner: str,
+        beat_seconds: float = BEAT_SECONDS,
+        is_hung: Callable[[], bool] = lambda: False,
+        end: Callable[[], None] = lambda: None,
+    ) -> None:
         self._leases = leases
         self._owner = owner
         self._beat_seconds = beat_seconds
+        self._is_hung = is_hung
+        self._end = end
         self._lock = threading.Lock()
         self._steps: dict[Ticket, int] = {}
         self._stops: dict[Ticket, Callable[[Order | None], None]] = {}
@@ -79,6 +93,9 @@ class Heartbeat:
 
     def _run(self) -> None:
         while not self._closing.wait(self._beat_seconds):
+            if self._is_hung():
+                self._end()
+                return
             try:
                 self.beat()
             except Exception:

@@ -34,7 +34,11 @@ class Then(StrEnum):
 
     FAIL = "fail"
     RETRY = "retry"
+    CRASH = "crash"
+    """Queue it to run alone, as after the death of its process: it may be what killed the device."""
     RELEASE = "release"
+    ABANDON = "abandon"
+    """Write nothing: what is written already is not known. The lease ends by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +63,12 @@ OUTCOMES: tuple[tuple[type[Exception], Outcome], ...] = (
     (ObjectMissing, Outcome(Then.FAIL, "input_missing", "A stored input is gone; send the job again.")),
     # The machine's: another try, here or elsewhere, may succeed.
     (EngineDraining, Outcome(Then.RELEASE, "draining")),
-    (DeviceLost, Outcome(Then.RELEASE, "device_lost")),
+    (DeviceLost, Outcome(Then.CRASH, "device_lost")),
     (OutOfMemory, Outcome(Then.RETRY, "out_of_memory", "The device ran out of memory; try a smaller working size.")),
     (ObjectStoreUnavailable, Outcome(Then.RETRY, "storage_unavailable", "The object store did not answer; try later.")),
-    (DatabaseUnavailable, Outcome(Then.RETRY, "storage_unavailable", "The database did not answer; try later.")),
+    # Only a move raises this, after it has tried to find out for as long as a lease lasts.
+    (DatabaseUnavailable, Outcome(Then.ABANDON, "storage_unavailable")),
+    # Ours, or the machine's: an error that nobody has thought of is given the benefit of the doubt.
     (Exception, Outcome(Then.RETRY, "internal", "An internal error occurred; the operator's log tells, by job id.")),
 )
 
@@ -87,8 +93,12 @@ def settle_error(jobs: JobStore, job: Job, error: Exception) -> None:
     outcome = outcome_of(error)
     message = outcome.message or str(error)
     log.warning("job_error", code=outcome.code, then=outcome.then, exc_info=error)
+    if outcome.then is Then.ABANDON:
+        return
     if outcome.then is Then.RELEASE:
         jobs.release(job)
+    elif outcome.then is Then.CRASH:
+        jobs.crash(job)
     elif outcome.then is Then.RETRY and job.error_count + 1 < MAX_ERRORS:
         jobs.retry(job, JobError(outcome.code, message, retryable=True), delay_seconds=retry_delay(job.error_count))
     else:

@@ -1,7 +1,8 @@
-"""A worker process from start to end: open the tools, work, drain, close."""
+"""A worker process from start to end: work, drain, close; and the end of one whose engine hangs."""
 
 from __future__ import annotations
 
+import itertools
 import os
 import secrets
 import socket
@@ -9,30 +10,35 @@ import threading
 
 import structlog
 
-from safety.settings import SafetySettings
 from storage.job import Job
-from storage.settings import StorageSettings
 from worker.execution import Execution
-from worker.heartbeat import Heartbeat
+from worker.heartbeat import BEAT_SECONDS, Heartbeat
 from worker.settings import WorkerSettings
 from worker.slots import Slots
-from worker.tools import open_tools
+from worker.tools import Tools
 
 log = structlog.get_logger(__name__)
 
+HUNG_STATUS = 75
+"""Exit status of a process that ended itself because its engine hung."""
+GIVE_UP_SECONDS = 5.0
+BEATS_A_LEASE = 4
+
 
 class WorkerProcess:
-    """Everything that one worker process runs beside Celery's own loop."""
+    """Everything that one worker process runs beside Celery's own loop. It closes `tools` at its end."""
 
-    def __init__(self, storage: StorageSettings, safety: SafetySettings, worker: WorkerSettings) -> None:
+    def __init__(self, tools: Tools, settings: WorkerSettings) -> None:
         # The random part tells this process from an earlier one that had the same id.
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-        self._grace_seconds = worker.grace_seconds
-        self._tools = open_tools(storage, safety, worker)
-        self._heartbeat = Heartbeat(self._tools.leases, self.owner)
-        self._slots = Slots(self._claim, self._begin, lambda: self._tools.engine.alive, worker.slots)
-        self._drain_once = threading.Lock()
-        self._drainer: threading.Thread | None = None
+        self._grace_seconds = settings.grace_seconds
+        self._hang_seconds = settings.hang_seconds
+        self._tools = tools
+        beat_seconds = min(BEAT_SECONDS, tools.leases.lease_seconds / BEATS_A_LEASE)
+        self._heartbeat = Heartbeat(tools.leases, self.owner, beat_seconds, self._is_hung, self._end_hung)
+        self._slots = Slots(self._claim, self._begin, lambda: tools.engine.alive, settings.slots)
+        self._times_told = itertools.count()
+        self._drainer = threading.Thread(target=self._drain, name="drain")
 
     def start(self) -> None:
         """Begins to work."""
@@ -44,24 +50,44 @@ class WorkerProcess:
         """Answers one ring."""
         self._slots.answer()
 
-    def begin_drain(self) -> None:
-        """Starts to drain in a thread of its own; returns at once, for it is called from a signal handler."""
-        with self._drain_once:
-            if self._drainer is None:
-                self._drainer = threading.Thread(target=self._slots.drain, args=[self._grace_seconds], name="drain")
-                self._drainer.start()
+    def drain_or_hurry(self) -> None:
+        """Starts to drain; at the second call, hurries. Returns at once: it is called from a signal handler.
+
+        That is also why it takes no lock: a second signal may come while the first is being handled.
+        """
+        if next(self._times_told) == 0:
+            self._drainer.start()
+        else:
+            threading.Thread(target=self._slots.hurry, name="hurry").start()
 
     def close(self) -> None:
         """Drains if that has not begun, waits for it, and closes everything."""
-        self.begin_drain()
-        if self._drainer is not None:
-            self._drainer.join()
+        if next(self._times_told) == 0:
+            self._drainer.start()
+        self._drainer.join()
         self._heartbeat.close()
         self._tools.close()
         log.info("worker_stopped", owner=self.owner)
 
-    def _claim(self, limit: int) -> list[Job]:
-        return self._tools.leases.claim(self.owner, models=["default"], limit=limit)
+    def _drain(self) -> None:
+        if not self._slots.drain(self._grace_seconds):
+            log.warning("worker_ends_hard", reason="a call does not end; its job was given back")
+            # Interpreter and Celery would both wait for the thread that sits in that call.
+            os._exit(0)
+
+    def _is_hung(self) -> bool:
+        return self._tools.engine.stalled_seconds > self._hang_seconds
+
+    def _end_hung(self) -> None:
+        log.critical("engine_hung", stalled_seconds=self._tools.engine.stalled_seconds, owner=self.owner)
+        # Its jobs come back at the next reaping, each to run alone, instead of when their leases end.
+        giving_up = threading.Thread(target=self._tools.leases.give_up, args=[self.owner], daemon=True)
+        giving_up.start()
+        giving_up.join(GIVE_UP_SECONDS)
+        os._exit(HUNG_STATUS)
+
+    def _claim(self, limit: int, alone: bool) -> list[Job]:
+        return self._tools.leases.claim(self.owner, models=["default"], limit=limit, alone=alone)
 
     def _begin(self, job: Job) -> Execution:
         return Execution(job, self._tools, self._heartbeat)

@@ -5,30 +5,40 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Sequence
+from functools import partial
 
 import structlog
 
 from storage.errors import ObjectStoreUnavailable
+from storage.failpoints import reach
 from storage.job import Job, ResultImage
 from storage.object_store import ObjectStore
 from worker.marking import MarkedImage
+from worker.patience import patiently
+from worker.stop import StopSign
 
 log = structlog.get_logger(__name__)
 
 
-def save(marked: Sequence[MarkedImage], job: Job, objects: ObjectStore, *, held: bool) -> list[ResultImage]:
+def save(
+    marked: Sequence[MarkedImage], job: Job, objects: ObjectStore, sign: StopSign, *, held: bool
+) -> list[ResultImage]:
     """Stores every image under a key of this attempt's own, in quarantine if a person must look first.
 
-    Raises ObjectStoreUnavailable after removing what it had stored.
+    Raises ObjectStoreUnavailable and RequestCanceled, each after removing what it had stored.
     """
     saved: list[ResultImage] = []
     folder = "quarantine" if held else "results"
     try:
         for index, image in enumerate(marked):
+            sign.check()
             key = f"{folder}/{job.id}/{job.attempt}-{index}-{secrets.token_hex(8)}"
             saved.append(_described(image, key, index, job))
-            objects.put(key, image.data, image.content_type)
-    except ObjectStoreUnavailable:
+            reach("before_put")
+            patiently(partial(objects.put, key, image.data, image.content_type), sign)
+            reach("after_put")
+        sign.check()
+    except Exception:
         discard(saved, objects)
         raise
     return saved
@@ -36,11 +46,13 @@ def save(marked: Sequence[MarkedImage], job: Job, objects: ObjectStore, *, held:
 
 def discard(images: Sequence[ResultImage], objects: ObjectStore) -> None:
     """Removes stored images that no row will ever name; what cannot be removed now stays for the collector."""
-    for image in images:
+    for place, image in enumerate(images):
         try:
             objects.delete(image.key)
         except ObjectStoreUnavailable:
-            log.warning("orphan_left", key=image.key)
+            # One that does not answer takes its time to say so: the others are not tried.
+            log.warning("orphans_left", keys=[left.key for left in images[place:]])
+            return
 
 
 def _described(image: MarkedImage, key: str, index: int, job: Job) -> ResultImage:

@@ -23,6 +23,11 @@ class WorkerSettings:
     grace_seconds: float = setting(
         "INPAINTD_GRACE_SECONDS", "seconds that running jobs get to finish after SIGTERM; the rest is given back", 30.0
     )
+    hang_seconds: float = setting(
+        "INPAINTD_HANG_SECONDS",
+        "a worker process whose engine finishes nothing for so long ends; more than its slowest step takes",
+        120.0,
+    )
     safety_checker: str | None = setting(
         "INPAINTD_SAFETY_CHECKER", "folder of a safety checker for single-file checkpoints, which carry none", None
     )

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from celery import Celery
 
 from storage.broker import WORK_TASK
+from storage.failpoints import reach
 
 
 def register(app: Celery, answer: Callable[[], None]) -> None:
     """Adds the task to `app`; `answer()` works until nothing is due."""
 
     def work(model: str, job_id: str) -> None:  # noqa: ARG001  (the message's fields, for whoever traces it)
+        reach("after_pop")
         answer()
 
     app.task(name=WORK_TASK)(work)

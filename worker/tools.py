@@ -1,4 +1,4 @@
-"""What a worker process opens once and every job uses."""
+"""What a worker process opens once and every job uses. worker/opening.py opens the product's."""
 
 from __future__ import annotations
 
@@ -6,29 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from PIL import Image
-
-from safety.authority import Authority, load_or_create_authority
+from safety.authority import Authority
 from safety.classifier import ImageClassifier
-from safety.classifiers import ConceptClassifier
 from safety.mark_keys import MarkKeys
-from safety.policy import Policy, load_policy
-from safety.settings import SafetySettings
+from safety.policy import Policy
 from storage.database import Database
 from storage.job_store import JobStore
 from storage.lease_store import LeaseStore
-from storage.object_store import ObjectStore, open_object_store
-from storage.settings import StorageSettings
-from worker.engine.devices import pick_device
+from storage.object_store import ObjectStore
 from worker.engine.engine import Engine
-from worker.engine.runner import DiffusersRunner
-from worker.models import LoadedModel, load_model
-from worker.settings import WorkerSettings
 
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """The open connections, the engine and the judges of one worker process."""
+    """The open connections, the engine and the judges of one worker process. The engine has been started."""
 
     database: Database
     jobs: JobStore
@@ -45,42 +36,3 @@ class Tools:
         """Ends the engine and lets the database go."""
         self.engine.close()
         self.database.close()
-
-
-class OnEngine:
-    """A classifier whose network runs on the engine's thread, the only one that may touch the device."""
-
-    def __init__(self, classifier: ImageClassifier, engine: Engine) -> None:
-        self._classifier = classifier
-        self._engine = engine
-        self.name = classifier.name
-        self.version = classifier.version
-
-    def scores(self, images: Sequence[Image.Image]) -> list[dict[str, float]]:
-        """The classifier's scores; see ImageClassifier."""
-        return self._engine.call(lambda: self._classifier.scores(images)).result()
-
-
-def open_tools(storage: StorageSettings, safety: SafetySettings, worker: WorkerSettings) -> Tools:
-    """Loads the model, starts the engine and opens everything else. Raises the error tree of whatever is missing."""
-    model = load_model(storage.model, pick_device(worker.device), worker.safety_checker, worker.model_config)
-    engine = Engine(DiffusersRunner(model), worker.row_budget)
-    database = Database(storage.database_url)
-    tools = Tools(
-        database=database,
-        jobs=JobStore(database),
-        leases=LeaseStore(database),
-        objects=open_object_store(storage),
-        engine=engine,
-        model={"alias": "default", "name": model.name, "sha256": model.sha256},
-        policy=load_policy(safety.policy),
-        classifiers=[OnEngine(_concepts(model), engine)],
-        mark_keys=MarkKeys.from_secret(safety.require_mark_secret()),
-        authority=load_or_create_authority(safety.require_credentials_dir()),
-    )
-    engine.start()
-    return tools
-
-
-def _concepts(model: LoadedModel) -> ImageClassifier:
-    return ConceptClassifier(model.safety_checker, model.feature_extractor, model.sha256[:12], model.concept_names)

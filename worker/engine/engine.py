@@ -14,6 +14,7 @@ import structlog
 
 from worker.engine.batcher import Batcher
 from worker.engine.desk import Desk
+from worker.engine.pace import Pace
 from worker.engine.protocol import Runner
 from worker.engine.request import InpaintRequest, InpaintResult
 from worker.engine.ticket import Ticket
@@ -40,6 +41,8 @@ class Engine:
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self.steps_done = 0
         """UNet calls made so far; it grows as long as the engine has work and is well."""
+        self.pace = Pace()
+        self._moved: float | None = None
 
     def start(self) -> None:
         """Start the engine thread. Once only."""
@@ -49,6 +52,15 @@ class Engine:
     def alive(self) -> bool:
         """True while the engine thread runs."""
         return self._thread.is_alive()
+
+    @property
+    def stalled_seconds(self) -> float:
+        """Time since the engine last finished anything while it had work: a call, an encoding, a step, a decoding.
+
+        0 while it is idle. One that grows on and on means that the device hangs.
+        """
+        moved = self._moved
+        return 0.0 if moved is None else time.monotonic() - moved
 
     def submit(self, request: InpaintRequest) -> Future[InpaintResult]:
         """Queue a request. Raises EngineDraining, DeviceLost, and ValueError if a request of this id is still here.
@@ -85,7 +97,9 @@ class Engine:
         log.info("engine_started")
         try:
             while self._desk.wait_for_work():
+                self._move_on()
                 self._turn()
+                self._moved = None
         except DeviceLost as error:
             log.error("engine_device_lost", reason=str(error))
             self._desk.close(error)
@@ -93,20 +107,27 @@ class Engine:
             self._desk.close(DeviceLost(f"the engine thread broke, this process must end: {error!r}"))
             raise
         finally:
+            self._moved = None
             self._desk.abandon()
             log.info("engine_stopped", steps_done=self.steps_done)
 
     def _turn(self) -> None:
         for fn, future in self._desk.take_calls():
             _answer(future, fn)
+            self._move_on()
         request = self._desk.take_request()
         if request is not None:
             self._begin(request)
+            self._move_on()
         for ticket in self._desk.take_canceled():
             self._drop(ticket, RequestCanceled(f"request {ticket.request.id} was canceled"))
         if self._denoised:
             self._decode(self._denoised.popleft())
+            self._move_on()
         self._step(self._batcher.next_batch())
+
+    def _move_on(self) -> None:
+        self._moved = time.monotonic()
 
     def _begin(self, ticket: Ticket) -> None:
         with self._blame(ticket), _timed(ticket, "prepare"):
@@ -118,6 +139,7 @@ class Engine:
     def _step(self, batch: Sequence[Ticket]) -> None:
         if not batch:
             return
+        began = time.perf_counter()
         try:
             predictions = self._runner.predict([ticket.trajectory for ticket in batch])
         except DeviceLost:
@@ -126,6 +148,8 @@ class Engine:
             self._blame_one_of(batch, error)
             return
         self.steps_done += 1
+        self.pace.note(time.perf_counter() - began, len(batch))
+        self._move_on()
         for ticket, prediction in zip(batch, predictions, strict=True):
             self._advance(ticket, prediction)
 

@@ -28,6 +28,7 @@ from storage.params import InpaintParams
 from tests.jobs import VERDICT, Desk, make_due
 from tests.service import png
 from tests.unit.engine.fake_runner import FakeRunner, FakeTrajectory
+from worker import patience
 from worker.engine.engine import Engine
 from worker.engine.request import Pixels
 from worker.errors import DeviceLost, NumericalFailure, OutOfMemory, PromptTooLong
@@ -118,7 +119,8 @@ class Bench:
 
 
 @pytest.fixture
-def bench(sqlite_url: str, tmp_path: Path) -> Iterator[Bench]:
+def bench(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    monkeypatch.setattr(patience, "PAUSES", (0.0, 0.0, 0.0))
     database = Database(sqlite_url)
     made = Bench(database, tmp_path)
     yield made
@@ -270,11 +272,12 @@ def test_a_stop_takes_effect_within_one_step(bench: Bench, reason: StopReason, s
     assert (bench.runner.decoded, bench.made()) == ([], [])
 
 
-def test_a_lost_device_costs_the_job_nothing(bench: Bench) -> None:
+def test_a_job_that_lost_its_device_runs_alone_next(bench: Bench) -> None:
     job = bench.store()
     bench.runner.failures["predict", f"{job.id}.1.0"] = DeviceLost("gone")
     bench.execute(job)
-    assert (bench.row(job).state, bench.row(job).error_count) == (JobState.QUEUED, 0)
+    row = bench.row(job)
+    assert (row.state, row.error_count, row.crash_count, row.solo) == (JobState.QUEUED, 0, 1, True)
     assert not bench.tools.engine.alive
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.errors import ObjectStoreUnavailable
+from storage.errors import DatabaseUnavailable, ObjectStoreUnavailable
 from storage.pictures import PictureError
 from worker.errors import DeviceLost, NumericalFailure
 from worker.outcomes import FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS, OUTCOMES, Then, outcome_of, retry_delay
@@ -18,7 +18,8 @@ from worker.outcomes import FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS, OUTCOMES
         (PictureError("mask_empty", "Nothing is left.", "mask"), Then.FAIL, "mask_empty"),
         (NumericalFailure("NaN"), Then.FAIL, "numerical_failure"),
         (ObjectStoreUnavailable("down"), Then.RETRY, "storage_unavailable"),
-        (DeviceLost("gone"), Then.RELEASE, "device_lost"),
+        (DeviceLost("gone"), Then.CRASH, "device_lost"),
+        (DatabaseUnavailable("away"), Then.ABANDON, "storage_unavailable"),
         (ZeroDivisionError(), Then.RETRY, "internal"),
     ],
 )

@@ -23,6 +23,8 @@ class Work:
         self.gate = gate
         self.began = threading.Event()
         self.stopped: StopReason | None = None
+        self.left: float | None = None
+        self.was_let_go = threading.Event()
 
     def run(self) -> None:
         self.began.set()
@@ -31,6 +33,12 @@ class Work:
     def stop(self, reason: StopReason) -> None:
         self.stopped = reason
         self.gate.set()
+
+    def seconds_left(self) -> float | None:
+        return self.left
+
+    def let_go(self) -> None:
+        self.was_let_go.set()
 
 
 class Queue:
@@ -42,10 +50,10 @@ class Queue:
         self.lock = threading.Lock()
         self.well = True
 
-    def claim(self, limit: int) -> list[Any]:
+    def claim(self, limit: int, alone: bool) -> list[Any]:
         with self.lock:
             taken, self.waiting = self.waiting[:limit], self.waiting[limit:]
-        return [SimpleNamespace(id=name, attempt=1) for name in taken]
+        return [SimpleNamespace(id=name, attempt=1, solo=False) for name in taken]
 
     def slots(self, count: int) -> Slots:
         return Slots(self.claim, lambda job: self.works[job.id], lambda: self.well, count)  # type: ignore[arg-type]
