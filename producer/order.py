@@ -20,6 +20,14 @@ Source = bytes | FileRef
 
 
 @dataclass(frozen=True, slots=True)
+class Hook:
+    """Where this one job's events are to be sent, and which."""
+
+    url: str
+    events: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """One inpainting request, syntactically sound but not yet judged.
 
@@ -36,5 +44,6 @@ class Order:
     user: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
     batch: str | None = None
+    hook: Hook | None = None
     idempotency_key: str | None = None
     is_retry: bool = False

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from producer.inputs import InputShelf
 from producer.settings import ProducerSettings
 from producer.submit import Submitter
+from producer.webhooks.addresses import AddressGuard
 from safety.policy import load_policy
 from safety.settings import SafetySettings
 from storage.broker import Doorbell
 from storage.database import Database
+from storage.delivery_log import DeliveryLog
 from storage.file_store import FileStore
 from storage.job_reader import JobReader
 from storage.job_store import JobStore
@@ -21,6 +23,7 @@ from storage.object_store import ObjectStore, open_object_store
 from storage.settings import StorageSettings
 from storage.submissions import Submissions
 from storage.tenant_store import TenantStore
+from storage.webhook_store import WebhookStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,9 @@ class Services:
     reader: JobReader
     keys: KeyStore
     files: FileStore
+    webhooks: WebhookStore
+    deliveries: DeliveryLog
+    guard: AddressGuard
     models: Mapping[str, ModelDescriptor]
     submitter: Submitter
 
@@ -58,6 +64,7 @@ def open_services(storage: StorageSettings, safety: SafetySettings, producer: Pr
     database = Database(storage.database_url)
     doorbell = Doorbell(storage.redis_url)
     submissions, files = Submissions(database), FileStore(database, objects)
+    webhooks, guard = WebhookStore(database), AddressGuard(producer.allowed_addresses)
     shelf = InputShelf(files, objects, producer.max_pixels)
     return Services(
         settings=producer,
@@ -71,6 +78,9 @@ def open_services(storage: StorageSettings, safety: SafetySettings, producer: Pr
         reader=JobReader(database),
         keys=KeyStore(database),
         files=files,
+        webhooks=webhooks,
+        deliveries=DeliveryLog(database),
+        guard=guard,
         models=models,
-        submitter=Submitter(submissions, shelf, doorbell, policy, models, producer.user_secret),
+        submitter=Submitter(submissions, shelf, doorbell, policy, models, producer.user_secret, webhooks, guard),
     )

@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_network
 from typing import Self
 
 from storage.errors import SettingsError
@@ -46,6 +47,11 @@ class ProducerSettings:
     keeper_metrics_port: int = setting(
         "INPAINTD_KEEPER_METRICS_PORT", "port on which the keeper serves its metrics to Prometheus; 0: none", 0
     )
+    allowed_addresses: tuple[str, ...] = setting(
+        "INPAINTD_ALLOWED_ADDRESSES",
+        "networks inside your own that webhooks may reach, also without TLS, such as `10.1.0.0/16,192.168.7.2`",
+        (),
+    )
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Self:
@@ -55,6 +61,7 @@ class ProducerSettings:
             # Workers read pictures up to MAX_PIXELS; a job they cannot read must not be accepted.
             raise SettingsError(f"INPAINTD_MAX_PIXELS must lie between 1 and {MAX_PIXELS}.")
         settings._check_keeping()
+        settings._check_addresses()
         return settings
 
     def _check_keeping(self) -> None:
@@ -67,6 +74,13 @@ class ProducerSettings:
         if not SHORTEST_ORPHAN_TTL_SECONDS <= self.orphan_ttl_seconds < math.inf:
             # Younger objects may belong to a request or a result whose row is about to be written.
             raise SettingsError(f"INPAINTD_ORPHAN_TTL_SECONDS must be {SHORTEST_ORPHAN_TTL_SECONDS:g} or more.")
+
+    def _check_addresses(self) -> None:
+        for network in self.allowed_addresses:
+            try:
+                ip_network(network)
+            except ValueError as problem:
+                raise SettingsError(f"INPAINTD_ALLOWED_ADDRESSES must list networks: {problem}.") from problem
 
 
 def inherited_environment() -> dict[str, str]:

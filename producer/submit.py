@@ -14,6 +14,7 @@ from producer.inputs import Inputs, InputShelf
 from producer.order import Order
 from producer.pseudonyms import pseudonym
 from producer.unsupported import refuse_unsupported
+from producer.webhooks.addresses import AddressGuard, AddressRefused
 from safety.checks import check_prompt
 from safety.policy import Policy
 from safety.verdict import Action, Verdict
@@ -24,6 +25,7 @@ from storage.job import HeldAt, JobState, NewJob
 from storage.models import ModelDescriptor
 from storage.params import MAX_SEED
 from storage.submissions import Submissions, Submitted
+from storage.webhook_store import WebhookStore
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +40,8 @@ class Submitter:
     policy: Policy
     models: Mapping[str, ModelDescriptor]
     user_secret: str
+    webhooks: WebhookStore
+    guard: AddressGuard
 
     def submit(self, tenant_id: str, order: Order) -> Submitted:
         """The stored job: queued, held for a person, or blocked by the policy; or the job of an earlier copy.
@@ -46,6 +50,7 @@ class Submitter:
         carried out. An unreachable Redis is no error: workers also look into SQL by themselves.
         """
         refuse_unsupported(order.params)
+        self._check_hook(order)
         model = self._model(order.params.model)
         job_id, fingerprint = new_id("job"), fingerprint_of(order)
         params = order.params.resolved(native_size=model.native_size, seed=secrets.randbelow(MAX_SEED + 1))
@@ -53,7 +58,8 @@ class Submitter:
         inputs = self.shelf.take(tenant_id, order.image, order.mask, params)
         with self.shelf.keeping(tenant_id, job_id, inputs) as kept:
             new = self._new_job(tenant_id, job_id, replace(order, params=params), model, verdict, kept.inputs)
-            submitted = self.submissions.submit(replace(new, fingerprint=fingerprint))
+            new = replace(new, fingerprint=fingerprint, webhook_id=self._webhook_id(tenant_id, order))
+            submitted = self.submissions.submit(new)
             kept.wanted = not submitted.replayed
         reach("after_accept")
         self._announce(submitted, model)
@@ -70,6 +76,18 @@ class Submitter:
     def pseudonym(self, tenant_id: str, user: str) -> str:
         """How the tenant's end-user `user` is called in stored jobs."""
         return pseudonym(self.user_secret, tenant_id, user)
+
+    def _check_hook(self, order: Order) -> None:
+        try:
+            if order.hook is not None:
+                self.guard.check_url(order.hook.url)
+        except AddressRefused as refused:
+            raise Refusal.of_field("webhook_url", "url_invalid", refused.sentence) from None
+
+    def _webhook_id(self, tenant_id: str, order: Order) -> str | None:
+        if order.hook is None:
+            return None
+        return self.webhooks.implicit(tenant_id, order.hook.url, order.hook.events)
 
     def _model(self, alias: str) -> ModelDescriptor:
         if alias not in self.models:

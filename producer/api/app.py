@@ -9,7 +9,7 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from producer.api import batches, faults, files, health, images, jobs, models
+from producer.api import batches, faults, files, health, images, jobs, models, webhooks
 from producer.api.last_resort import LastResort
 from producer.api.limits import BodyLimit
 from producer.api.openapi import openapi
@@ -19,6 +19,7 @@ TAGS = [
     {"name": "jobs", "description": "Submit, follow, cancel, download."},
     {"name": "batches", "description": "Jobs with one label, taken together."},
     {"name": "files", "description": "Pictures uploaded once and used by many jobs."},
+    {"name": "webhooks", "description": "Be told instead of asking: endpoints, secrets, deliveries, replay."},
     {"name": "models", "description": "What can paint."},
     {"name": "health", "description": "For load balancers and operators; no key needed."},
 ]
@@ -49,7 +50,7 @@ def create_app(services: Services) -> FastAPI:
     app.add_middleware(BodyLimit, limit=services.settings.max_body_bytes)
     app.add_middleware(LastResort)
     faults.install(app)
-    for resource in (jobs, images, batches, files, models, health):
+    for resource in (jobs, images, batches, files, webhooks, models, health):
         app.include_router(resource.router)
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]
     return app

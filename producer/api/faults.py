@@ -15,14 +15,25 @@ from producer.api.problems import problem_response, refusal_response
 from producer.errors import Refusal
 from storage.errors import (
     DatabaseUnavailable,
+    DeliveryNotFound,
     IdempotencyConflict,
     JobNotFound,
     LimitReached,
     ObjectStoreUnavailable,
     QueueFull,
+    TooManyWebhooks,
+    WebhookDisabled,
+    WebhookNotFound,
 )
 
 _HTTP_CODES = {404: "route_not_found", 405: "method_not_allowed"}
+
+_WEBHOOK_CODES: dict[type[Exception], tuple[str, str]] = {
+    WebhookNotFound: ("webhook_not_found", "There is no such webhook for this key."),
+    DeliveryNotFound: ("delivery_not_found", "There is no such delivery of this webhook."),
+    WebhookDisabled: ("webhook_disabled", "Nothing is sent to this webhook while it is disabled."),
+    TooManyWebhooks: ("webhook_limit", "This tenant has as many webhooks as it may have."),
+}
 
 
 def install(app: FastAPI) -> None:
@@ -33,6 +44,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(JobNotFound, _job_not_found)
     app.add_exception_handler(LimitReached, _limit_reached)
     app.add_exception_handler(IdempotencyConflict, _key_reused)
+    for kind in _WEBHOOK_CODES:
+        app.add_exception_handler(kind, _webhook_fault)
     app.add_exception_handler(ObjectStoreUnavailable, _storage_unavailable)
     app.add_exception_handler(DatabaseUnavailable, _storage_unavailable)
 
@@ -54,6 +67,10 @@ def _http(request: Request, error: Exception) -> JSONResponse:
 
 def _job_not_found(request: Request, _error: Exception) -> JSONResponse:
     return problem_response("job_not_found", f"There is no job {request.path_params.get('job_id', '')} for this key.")
+
+
+def _webhook_fault(_request: Request, error: Exception) -> JSONResponse:
+    return problem_response(*_WEBHOOK_CODES[type(error)])
 
 
 def _limit_reached(_request: Request, error: Exception) -> JSONResponse:

@@ -10,6 +10,7 @@ from pydantic.json_schema import models_json_schema
 
 from producer.api.problems import Problem
 from producer.api.schemas import JobRequest
+from producer.api.webhook_views import NewWebhook, Replay, Rotation, WebhookChange
 
 DESCRIPTION = """
 Asynchronous inpainting. Submit an image, a mask and a prompt; read the job until it has ended; download the result.
@@ -18,6 +19,7 @@ Every error is a problem (RFC 9457) with a stable `code`. Unknown fields are ref
 version will honour is refused with `not_supported_yet` instead of being dropped.
 """
 _REF = "#/components/schemas/{model}"
+_BODIES = (JobRequest, NewWebhook, WebhookChange, Rotation, Replay, Problem)
 _FILE = {"type": "string", "format": "binary"}
 
 
@@ -33,7 +35,7 @@ def openapi(app: FastAPI) -> dict[str, Any]:
 
 
 def _schemas() -> dict[str, Any]:
-    _, definitions = models_json_schema([(JobRequest, "validation"), (Problem, "validation")], ref_template=_REF)
+    _, definitions = models_json_schema([(model, "validation") for model in _BODIES], ref_template=_REF)
     schemas: dict[str, Any] = definitions["$defs"]
     schemas["JobForm"] = _form_of(schemas["JobRequest"])
     schemas["FileForm"] = {"type": "object", "required": ["file"], "properties": {"file": _FILE}}

@@ -11,24 +11,22 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from producer.api.field_errors import field_errors
-from producer.api.forms import Part, decoded
+from producer.api.bodies import findings, parsed
+from producer.api.forms import Part
 from producer.api.schemas import JobFields, JobRequest
-from producer.errors import FieldError, Refusal
-from producer.order import FileRef, Order, Source
+from producer.errors import Refusal
+from producer.order import FileRef, Hook, Order, Source
 from producer.unsupported import not_yet
+from storage.webhook import DEFAULT_EVENTS
 
 FILE_ID = re.compile(r"file_[0-9a-z]{26}")
-_JSON_FIELDS = ("output", "metadata")
+_JSON_FIELDS = ("output", "metadata", "webhook_events")
 _PICTURES = ("image", "mask")
 
 
 def order_from_json(body: bytes) -> Order:
     """The order in a JSON object. Types are taken strictly: "30" is not 30. Raises Refusal."""
-    try:
-        request = JobRequest.model_validate_json(body, strict=True)
-    except ValidationError as error:
-        raise _unreadable(error, body) from None
+    request = parsed(JobRequest, body)
     mask = None if request.mask is None else source_of(request.mask, "mask")
     return _order(request, source_of(request.image, "image"), mask)
 
@@ -77,36 +75,17 @@ def _validated(texts: Mapping[str, Any]) -> JobFields:
     try:
         return JobFields.model_validate(texts)
     except ValidationError as error:
-        raise Refusal.of_fields(_found(error)) from None
+        raise Refusal.of_fields(findings(error, JobRequest.model_fields)) from None
 
 
 def _json_field(name: str, text: str) -> Any:
     try:
         return from_json(text, allow_inf_nan=False)
     except ValueError as error:
-        raise Refusal.of_field(name, "wrong_format", f"`{name}` must be a JSON object: {error}.") from None
-
-
-def _unreadable(error: ValidationError, body: bytes) -> Refusal:
-    found = error.errors(include_url=False, include_input=False, include_context=False)
-    if found[0]["type"] == "json_invalid":
-        decoded(body, "The body")
-        return Refusal("json_invalid", f"{found[0]['msg']}.")
-    if found[0]["type"] == "model_type" and not found[0]["loc"]:
-        return Refusal("json_invalid", "The body must be a JSON object.")
-    return Refusal.of_fields(_found(error))
-
-
-def _found(error: ValidationError) -> list[FieldError]:
-    known = JobRequest.model_fields
-    return field_errors(error.errors(include_url=False, include_input=False, include_context=False), known)
+        raise Refusal.of_field(name, "wrong_format", f"`{name}` must be JSON: {error}.") from None
 
 
 def _order(fields: JobFields, image: Source, mask: Source | None) -> Order:
-    later = {"webhook_url": fields.webhook_url, "webhook_events": fields.webhook_events}
-    refused = [not_yet(name, value) for name, value in later.items() if value is not None]
-    if refused:
-        raise Refusal.of_fields(refused)
     return Order(
         params=fields.params(),
         image=image,
@@ -116,4 +95,13 @@ def _order(fields: JobFields, image: Source, mask: Source | None) -> Order:
         user=fields.user,
         metadata=fields.metadata,
         batch=fields.batch,
+        hook=_hook(fields),
     )
+
+
+def _hook(fields: JobFields) -> Hook | None:
+    if fields.webhook_url is not None:
+        return Hook(fields.webhook_url, tuple(fields.webhook_events or DEFAULT_EVENTS))
+    if fields.webhook_events is not None:
+        raise Refusal.of_field("webhook_url", "field_missing", "`webhook_url` is required with `webhook_events`.")
+    return None

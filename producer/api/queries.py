@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from producer.api.schemas import BatchLabel, UserName
@@ -14,6 +14,16 @@ from storage.job import JobState
 MAX_WAIT_SECONDS = 60
 Wait = Annotated[int, Field(ge=0, le=MAX_WAIT_SECONDS)]
 _WAIT = "Seconds to wait until the job has ended or is held for a person."
+
+
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise PydanticCustomError("wrong_format", "The year must lie between 1 and 9999 in UTC.") from None
+
+
+UtcTime = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 
 class _Closed(BaseModel):
@@ -45,16 +55,8 @@ class ListQuery(_Closed):
     status: JobState | None = Field(None, description="Only jobs in this state.")
     batch: BatchLabel | None = Field(None, description="Only jobs with this label.")
     user: UserName | None = Field(None, description="Your name for an end-user.")
-    created_after: AwareDatetime | None = Field(None, description="RFC 3339, with a zone.")
+    created_after: UtcTime | None = Field(None, description="RFC 3339, with a zone.")
     limit: Annotated[int, Field(ge=1, le=200)] = Field(50, description="Jobs a page.")
     cursor: Annotated[str, Field(pattern=r"^job_[0-9a-z]{26}$")] | None = Field(
         None, description="`next_cursor` of the page before."
     )
-
-    @field_validator("created_after")
-    @classmethod
-    def _in_utc(cls, value: datetime | None) -> datetime | None:
-        try:
-            return value and value.astimezone(UTC)
-        except OverflowError:
-            raise PydanticCustomError("wrong_format", "The year must lie between 1 and 9999 in UTC.") from None

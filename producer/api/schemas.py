@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, JsonValue, field_validator
 from pydantic_core import PydanticCustomError, to_json
 
+from producer.webhooks.addresses import MAX_URL
 from storage.job import Priority
 from storage.params import InpaintParams
 
@@ -57,6 +58,11 @@ def _bad_metadata(expected: str) -> PydanticCustomError:
 UserName = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_storable)]
 # As long as an id, since a batch will have one.
 BatchLabel = Annotated[str, Field(min_length=1, max_length=40), AfterValidator(_storable)]
+WebhookUrl = Annotated[str, Field(min_length=1, max_length=MAX_URL)]
+WebhookEvent = Literal[
+    "job.started", "job.held", "job.succeeded", "job.failed", "job.blocked", "job.canceled", "job.expired"
+]
+WebhookEvents = Annotated[list[WebhookEvent], Field(min_length=1, max_length=20)]
 
 
 class JobFields(InpaintParams):
@@ -75,8 +81,12 @@ class JobFields(InpaintParams):
         default_factory=dict, description="Anything of yours: at most 16 keys and 4096 bytes of JSON."
     )
     batch: BatchLabel | None = Field(None, description="A label that groups jobs; `GET /v1/jobs?batch=` lists them.")
-    webhook_url: str | None = Field(None, description="Not supported yet.")
-    webhook_events: list[str] | None = Field(None, description="Not supported yet.")
+    webhook_url: WebhookUrl | None = Field(
+        None, description="Where this job's events are sent, signed with the secret of `/v1/webhooks/default/secret`."
+    )
+    webhook_events: WebhookEvents | None = Field(
+        None, description="Which of them; unset: every end, and `job.held`. Needs `webhook_url`."
+    )
 
     @field_validator("prompt", "negative_prompt")
     @classmethod

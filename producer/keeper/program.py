@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import structlog
 from redis import Redis
 
+from producer.keeper.deliver import Courier, delivering
 from producer.keeper.erase import erasing, forgetting_keys
 from producer.keeper.expire import expiring
 from producer.keeper.keeper import Duty, Keeper
@@ -17,8 +18,11 @@ from producer.keeper.orphans import collecting
 from producer.keeper.reap import reaping
 from producer.keeper.ring import ringing
 from producer.settings import ProducerSettings
+from producer.webhooks.addresses import AddressGuard
+from producer.webhooks.sender import Sender
 from storage.broker import Doorbell
 from storage.database import Database
+from storage.delivery_store import DeliveryStore
 from storage.job_reader import JobReader
 from storage.lease_store import LeaseStore
 from storage.object_store import ObjectStore, open_object_store
@@ -78,8 +82,14 @@ def duties(
         reaping(leases, connections.database),
         expiring(leases),
         ringing(JobReader(connections.database), connections.doorbell, connections.redis),
+        delivering(_courier(connections, producer)),
     ]
     return asked + _clearing(connections, producer, stop)
+
+
+def _courier(connections: Connections, settings: ProducerSettings) -> Courier:
+    sender = Sender(AddressGuard(settings.allowed_addresses))
+    return Courier(DeliveryStore(connections.database), JobReader(connections.database), sender)
 
 
 def _clearing(connections: Connections, settings: ProducerSettings, stop: threading.Event) -> list[Duty]:

@@ -25,6 +25,12 @@ _PORTS = {"http": 80, "https": 443}
 class AddressRefused(ProducerError):
     """A URL or the address behind it is not one to send to; the message says what is expected instead."""
 
+    @property
+    def sentence(self) -> str:
+        """The message as a sentence of its own."""
+        text = str(self)
+        return f"{text[:1].upper()}{text[1:]}."
+
 
 @dataclass(frozen=True, slots=True)
 class Target:

@@ -90,8 +90,12 @@ FIELDS: dict[str, tuple[dict[str, Any], str, str]] = {
     "fill": ({"masked_content": "fill"}, "masked_content", "not_supported_yet"),
     "histogram": ({"color_match": "histogram"}, "color_match", "not_supported_yet"),
     "keep_metadata": ({"output": {"keep_metadata": True}}, "output.keep_metadata", "not_supported_yet"),
-    "webhook": ({"webhook_url": "https://example.org"}, "webhook_url", "not_supported_yet"),
-    "webhook events": ({"webhook_events": []}, "webhook_events", "not_supported_yet"),
+    "webhook without TLS": ({"webhook_url": "http://example.org"}, "webhook_url", "url_invalid"),
+    "webhook inside": ({"webhook_url": "https://169.254.169.254/latest"}, "webhook_url", "url_invalid"),
+    "webhook too long": ({"webhook_url": "https://example.org/" + "x" * 1000}, "webhook_url", "wrong_length"),
+    "webhook events alone": ({"webhook_events": ["job.failed"]}, "webhook_url", "field_missing"),
+    "no webhook event": ({"webhook_events": []}, "webhook_events", "wrong_length"),
+    "no such webhook event": ({"webhook_events": ["job.done"]}, "webhook_events.0", "not_a_choice"),
 }
 
 
