@@ -89,16 +89,16 @@ class JobReader:
             return [event_of(row) for row in connection.execute(sa.select(job_events).where(mine).order_by("id"))]
 
 
-# A literal instead of a parameter: only so does either database see that the index of queued jobs alone will do.
+# A literal instead of a parameter, so that a prepared plan, too, may use the index of queued jobs alone.
 _QUEUED = jobs.c.state == sa.literal_column("'queued'")
 
 
-def _next_alias(after: str) -> sa.Select[tuple[str]]:
+def _next_alias(after: str) -> sa.Select[str]:
     later = sa.select(jobs.c.model_alias).where(_QUEUED, jobs.c.model_alias > after)
     return later.order_by(jobs.c.model_alias).limit(1)
 
 
-def _due_job(alias: str) -> sa.Select[tuple[str]]:
+def _due_job(alias: str) -> sa.Select[str]:
     in_time = sa.or_(jobs.c.deadline_at.is_(None), jobs.c.deadline_at > db_now())
     due = sa.select(jobs.c.id).where(_QUEUED, jobs.c.model_alias == alias, jobs.c.not_before <= db_now(), in_time)
     return due.order_by(jobs.c.fair_key, jobs.c.id).limit(1)

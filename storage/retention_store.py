@@ -124,12 +124,12 @@ class RetentionStore:
             return set(connection.execute(sa.select(files.c.id).where(files.c.id.in_(file_ids))).scalars())
 
 
-def _standing(row: sa.Row[Any]) -> Standing:
+def _standing(row: sa.Row[*tuple[Any, ...]]) -> Standing:
     keys = frozenset(image["key"] for image in row.images)
     return Standing(JobState(row.state), row.attempt, keys, erased=row.erased_at is not None)
 
 
-def _own_keys(row: sa.Row[Any]) -> list[str]:
+def _own_keys(row: sa.Row[*tuple[Any, ...]]) -> list[str]:
     inputs = [key for key in (row.image_key, row.mask_key) if key is not None]
     # An uploaded file may serve many jobs; it goes by its own age.
     own = [key for key in inputs if not key.rpartition("/")[2].startswith("file_")]
