@@ -148,9 +148,8 @@ class S3Server:
     secret_key: str
 
 
-@contextmanager
-def s3(folder: Path, log: Path) -> Iterator[S3Server]:
-    """A real S3 server on a folder, with one empty bucket."""
+def s3_command(folder: Path) -> tuple[S3Server, list[str]]:
+    """A place for a real S3 server on `folder`, with one empty bucket, and the command that runs it."""
     port = free_port()
     server = S3Server(f"http://127.0.0.1:{port}", "inpaintd", "test-access", "test-secret")
     (folder / server.bucket).mkdir(parents=True)
@@ -158,7 +157,13 @@ def s3(folder: Path, log: Path) -> Iterator[S3Server]:
     binary = str(beside) if beside.exists() else shutil.which("rclone")
     assert binary is not None, "rclone is missing; install the dev group"
     command = [binary, "serve", "s3", str(folder), "--addr", f"127.0.0.1:{port}"]
-    command += ["--auth-key", f"{server.access_key},{server.secret_key}", "--vfs-cache-mode", "off"]
+    return server, [*command, "--auth-key", f"{server.access_key},{server.secret_key}", "--vfs-cache-mode", "off"]
+
+
+@contextmanager
+def s3(folder: Path, log: Path) -> Iterator[S3Server]:
+    """A real S3 server on a folder, with one empty bucket."""
+    server, command = s3_command(folder)
     client = boto3.client(
         "s3",
         endpoint_url=server.endpoint,
