@@ -3,7 +3,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test check format install clean
+RUNS ?= 1
+JOBS ?= 300
+FAULTS ?= 30
+SEED ?=
+
+.PHONY: demo test chaos bench-queue check format install clean
 
 demo: $(INSTALLED)  ## start everything embedded, run real jobs, show a table and a contact sheet
 	HF_HUB_OFFLINE=1 $(BIN)/python -m producer.demo
@@ -11,6 +16,13 @@ demo: $(INSTALLED)  ## start everything embedded, run real jobs, show a table an
 test: $(INSTALLED)  ## the checks, then every test, with real Redis, PostgreSQL and S3 started from wheels
 	$(MAKE) --no-print-directory check
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
+
+chaos: $(INSTALLED)  ## random faults on a whole deployment, then the oracle: make chaos RUNS=10, or SEED=7 to repeat
+	$(BIN)/python -m tests.chaos --runs $(RUNS) --jobs $(JOBS) --faults $(FAULTS) $(if $(SEED),--seed $(SEED))
+
+bench-queue: $(INSTALLED)  ## the queue beside Celery and procrastinate
+	$(BIN)/python -m pip install --quiet -c constraints.txt --group bench
+	$(BIN)/python -m bench.queue_throughput --chart docs/queue-throughput.svg
 
 check: $(INSTALLED)  ## ruff, mypy and the walls between the rooms
 	$(BIN)/ruff check .
