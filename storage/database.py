@@ -40,6 +40,14 @@ def _now_sqlite(element: db_now, compiler: Any, **kw: Any) -> str:
     return f"(strftime('%Y-%m-%d %H:%M:%f', 'now', printf('%+f seconds', {offset})) || '000')"
 
 
+def db_now_once(offset: float = 0.0) -> sa.ScalarSelect[Any]:
+    """`db_now`, read once in a statement instead of once a row: to be compared with columns that have an index.
+
+    PostgreSQL walks through a whole index rather than search it for a value that might change on the way.
+    """
+    return sa.select(db_now(offset)).scalar_subquery()
+
+
 class db_epoch(sa.sql.functions.FunctionElement[float]):  # noqa: N801
     """The database server's time in seconds since 1970."""
 

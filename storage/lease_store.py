@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 
-from storage.database import Database, db_now
+from storage.database import Database, db_now, db_now_once
 from storage.events import Event, add_events
 from storage.job import Job, JobState, Order
 from storage.job_store import FINISH, GIVE_BACK, MAX_SOLO_CRASHES, WORKER_LOST
@@ -69,7 +69,7 @@ class LeaseStore:
 
     def reap(self) -> list[str]:
         """Takes back every job whose lease ended and returns their ids; repeated solo crashes fail for good."""
-        ended = sa.and_(jobs.c.state == JobState.RUNNING, jobs.c.lease_expires_at < db_now())
+        ended = sa.and_(jobs.c.state == JobState.RUNNING, jobs.c.lease_expires_at < db_now_once())
         # Only a crash while the job ran alone proves anything against it; the first crash makes it run alone.
         spent = sa.and_(jobs.c.solo, jobs.c.crash_count >= MAX_SOLO_CRASHES)
         counted = {"crash_count": jobs.c.crash_count + 1}
@@ -86,7 +86,7 @@ class LeaseStore:
         """Ends every waiting job whose deadline has passed and returns their ids."""
         waiting = jobs.c.state.in_([JobState.QUEUED, JobState.HELD])
         with self._database.transaction() as connection:
-            late = sa.and_(waiting, jobs.c.deadline_at < db_now())
+            late = sa.and_(waiting, jobs.c.deadline_at < db_now_once())
             return apply(connection, late, {**FINISH, "state": JobState.EXPIRED}, "job.expired")
 
 

@@ -14,7 +14,7 @@ from producer.keeper.metrics import DutyMetrics
 
 log = structlog.get_logger(__name__)
 
-STOP_SECONDS = 8.0
+STOP_SECONDS = 5.0
 _JITTER = 0.1
 
 
