@@ -8,7 +8,8 @@ that used idle capacity is not punished for it later.
 What that promises, whatever arrives and however much: between the moment a job becomes the first of its flow and its
 start, flow k is served work of at most `weight_k * cost / weight + largest_k`, where `cost / weight` are the job's
 own and `largest_k` is the largest job of flow k. All queued tags lie at or above the virtual time, the job's tag
-lies `cost / weight` above it, and tags of one flow are `cost_k / weight_k` apart.
+lies `cost / weight` above it, and tags of one flow are `cost_k / weight_k` apart. Work that is served again after a
+crash or an error comes on top. docs/decisions/0008 has the proof.
 """
 
 from __future__ import annotations
