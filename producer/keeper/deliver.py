@@ -13,6 +13,7 @@ from producer.webhooks.payload import job_payload
 from producer.webhooks.sender import Sender
 from storage.delivery_store import DeliveryStore
 from storage.errors import JobNotFound
+from storage.failpoints import reach
 from storage.job_reader import JobReader
 from storage.webhook import Claimed
 
@@ -22,6 +23,8 @@ SECONDS = 1.0
 THREADS = 32
 # How long one turn goes on while there is work, before the keeper is asked whether it should stop.
 TURN_SECONDS = 2.0
+# How soon to look for more while all that is due waits for what is being sent.
+PAUSE_SECONDS = 0.25
 
 
 class Courier:
@@ -32,29 +35,35 @@ class Courier:
         self._jobs = jobs
         self._sender = sender
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="webhook")
-        self._free = threads
+        self._threads = self._free = threads
+        self._ended = 0
         self._changed = threading.Condition()
 
     def turn(self) -> int:
-        """Starts sending what is due, as threads come free, until nothing is or TURN_SECONDS are over; how many."""
-        end, started = time.monotonic() + TURN_SECONDS, 0
-        while (free := self._await_free(end)) > 0:
-            claimed = self._deliveries.claim(free)
-            if not claimed:
-                break
+        """Sends what is due until nothing is, or for TURN_SECONDS; returns how many it began. Some may go on."""
+        end, begun = time.monotonic() + TURN_SECONDS, 0
+        while time.monotonic() < end:
+            with self._changed:
+                free, ended = self._free, self._ended
+            claimed = self._deliveries.claim(free) if free else []
             for one in claimed:
                 self._start(one)
-            started += len(claimed)
-        return started
+            begun += len(claimed)
+            if not claimed and not self._await_end(ended):
+                break
+        return begun
 
     def close(self) -> None:
         """Waits for what is being sent; what was claimed and not begun goes out when its lease has ended."""
         self._pool.shutdown(cancel_futures=True)
 
-    def _await_free(self, end: float) -> int:
+    def _await_end(self, ended: int) -> bool:
+        """Waits a moment for a delivery to end, which makes room for its endpoint's next; False if none can."""
         with self._changed:
-            self._changed.wait_for(lambda: self._free > 0, max(0.0, end - time.monotonic()))
-            return self._free if time.monotonic() < end else 0
+            if self._free == self._threads and self._ended == ended:
+                return False
+            self._changed.wait_for(lambda: self._ended != ended, PAUSE_SECONDS)
+            return True
 
     def _start(self, claimed: Claimed) -> None:
         with self._changed:
@@ -69,6 +78,7 @@ class Courier:
         finally:
             with self._changed:
                 self._free += 1
+                self._ended += 1
                 self._changed.notify()
 
     def _deliver(self, claimed: Claimed) -> None:
@@ -77,6 +87,7 @@ class Courier:
             self._deliveries.drop(claimed)
             return
         outcome = self._sender.send(claimed.url, claimed.delivery.id, body.encode(), claimed.secrets)
+        reach("after_send")
         self._deliveries.record(claimed, outcome)
         log.info(
             "webhook_sent",
