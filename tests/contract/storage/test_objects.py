@@ -54,6 +54,13 @@ def test_entries_survive_what_is_deleted_meanwhile(objects: ObjectStore) -> None
     assert objects.keys("results/") == []
 
 
+def test_half_written_files_of_a_folder_are_no_objects(tmp_path: Path) -> None:
+    store = LocalObjectStore(tmp_path / "objects")
+    (tmp_path / "objects" / ".tmp" / "half").write_bytes(b"x")
+    store.put("results/a", b"x", "image/png")
+    assert store.keys("") == ["results/a"]
+
+
 def test_a_bucket_is_listed_a_page_at_a_time(s3_settings: StorageSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     store = S3ObjectStore(s3_settings)
     keys = [f"results/{number}/1" for number in range(5)]
