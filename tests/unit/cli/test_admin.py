@@ -105,3 +105,32 @@ def test_the_doctor_names_what_is_not_well_and_the_setting_to_change(
     (line,) = [line for line in done.stdout.splitlines() if line.startswith(f"FAIL  {what}:")]
     assert done.exit_code == 1
     assert words in line
+
+
+def test_limits_of_a_tenant_are_set_one_by_one_and_removed(admin: Admin) -> None:
+    admin("migrate")
+    admin("keys", "create", "--tenant", "acme", "--scope", "read")
+    admin("tenants", "set", "acme", "--weight", "3", "--max-queued", "100", "--requests-per-second", "2.5")
+    done = admin("tenants", "set", "acme", "--max-queued", "none", "--max-running", "4", "--json")
+    expected = {"weight": 3.0, "max_queued": None, "max_running": 4, "requests_per_second": 2.5}
+    assert json.loads(done.stdout) == {"tenant": "acme", **expected}
+    assert json.loads(admin("tenants", "show", "acme", "--json").stdout) == {"tenant": "acme", **expected}
+    shown = [line.split() for line in admin("tenants", "show", "acme").stdout.splitlines()]
+    assert shown == [["weight", "3"], ["max-queued", "none"], ["max-running", "4"], ["requests-per-second", "2.5"]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["show", "nobody"], "keys create"),
+        (["set", "acme", "--weight", "none"], "none"),
+        (["set", "acme", "--weight", "0"], "above 0"),
+        (["set", "acme", "--max-running", "few"], "few"),
+    ],
+)
+def test_limits_that_make_no_sense_are_refused_with_what_to_do(admin: Admin, arguments: list[str], says: str) -> None:
+    admin("migrate")
+    admin("keys", "create", "--tenant", "acme", "--scope", "read")
+    done = admin("tenants", *arguments)
+    assert done.exit_code == 2
+    assert says in done.stderr
