@@ -15,10 +15,10 @@ from storage.tenant_store import TenantLimits, TenantStore
 NONE = "none"
 
 
-class _Limit(click.ParamType):
+class _Limit(click.ParamType[Any]):
     """A number of its kind, or `none` for no limit."""
 
-    def __init__(self, kind: click.ParamType) -> None:
+    def __init__(self, kind: click.ParamType[Any]) -> None:
         self.name = f"{kind.name}|{NONE}"
         self._kind = kind
 
@@ -56,7 +56,7 @@ def set_(name: str, json_output: bool, **given: Any) -> None:
 
     A new weight counts for jobs that are sent from now on.
     """
-    changes = {field: None if value == NONE else value for field, value in given.items() if value is not None}
+    changes: dict[str, Any] = {field: None if value == NONE else value for field, value in given.items() if value is not None}
     with open_database(check_database, check_schema) as database:
         store = TenantStore(database)
         limits = replace(store.limits(name), **changes)
