@@ -56,7 +56,9 @@ def set_(name: str, json_output: bool, **given: Any) -> None:
 
     A new weight counts for jobs that are sent from now on.
     """
-    changes: dict[str, Any] = {field: None if value == NONE else value for field, value in given.items() if value is not None}
+    changes: dict[str, Any] = {
+        field: None if value == NONE else value for field, value in given.items() if value is not None
+    }
     with open_database(check_database, check_schema) as database:
         store = TenantStore(database)
         limits = replace(store.limits(name), **changes)
