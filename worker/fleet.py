@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import FrameType
 
@@ -43,8 +44,8 @@ class Member:
 class Fleet:
     """Keeps one process per device alive until it is told to stop."""
 
-    def __init__(self, settings: WorkerSettings, program: str = "worker.app") -> None:
-        """`program` is the module that runs as each process, with Celery's arguments."""
+    def __init__(self, settings: WorkerSettings, program: Sequence[str] = ("worker.app",)) -> None:
+        """`program` is the module that runs as each process, and what stands before Celery's arguments."""
         self._program = program
         names = device_names(settings.devices)
         self._members = [Member(f"{index}-{name}", name) for index, name in enumerate(names)]
@@ -84,7 +85,7 @@ class Fleet:
             member.process = None
 
     def _start(self, member: Member) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-P", "-m", self._program, "--quiet", "worker", "--pool", "threads"]
+        command = [sys.executable, "-P", "-m", *self._program, "--quiet", "worker", "--pool", "threads"]
         command += ["--concurrency", str(self._slots), "--queues", queue_of("default")]
         command += ["--hostname", f"{member.name}@%h", "--without-gossip", "--without-mingle"]
         log.info("worker_starting", device=member.device)

@@ -8,6 +8,7 @@ import pytest
 from tests.unit.engine.fake_runner import FakeRunner
 from tests.unit.engine.requests import cell_mask, noise_image, request
 from worker.engine.engine import Engine
+from worker.engine.pace import Pace
 from worker.errors import DeviceLost, EngineDraining, RequestCanceled
 
 WAIT = 10.0
@@ -228,3 +229,48 @@ def test_sizes_take_turns(make_engine: Callable[..., Engine]) -> None:
     last = max(index for index, names in enumerate(runner.batches) if "rare" in names)
     first = min(index for index, names in enumerate(runner.batches) if "rare" in names)
     assert last - first <= 2 * 3, "every second call belongs to the rare size"
+
+
+def test_a_stalled_engine_is_told_from_an_idle_one(make_engine: Callable[..., Engine]) -> None:
+    runner = FakeRunner()
+    engine = make_engine(runner)
+    engine.start()
+    assert engine.stalled_seconds == 0
+    runner.gate.clear()
+    future = engine.submit(request("a", steps=2))
+    assert runner.entered.wait(WAIT)
+    first = engine.stalled_seconds
+    threading.Event().wait(0.02)
+    assert engine.stalled_seconds >= first + 0.02
+    runner.gate.set()
+    future.result(WAIT)
+    engine.call(lambda: None).result(WAIT)
+    assert engine.drain(WAIT)
+    threading.Event().wait(0.05)
+    assert engine.stalled_seconds == 0
+
+
+def test_a_call_that_hangs_counts_as_a_stall(make_engine: Callable[..., Engine]) -> None:
+    engine = make_engine(FakeRunner())
+    engine.start()
+    entered, gate = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        entered.set()
+        gate.wait(WAIT)
+
+    future = engine.call(hang)
+    assert entered.wait(WAIT)
+    threading.Event().wait(0.02)
+    assert engine.stalled_seconds >= 0.02
+    gate.set()
+    future.result(WAIT)
+
+
+def test_the_pace_divides_a_call_among_those_who_shared_it() -> None:
+    pace = Pace()
+    assert (pace.last, pace.mean) == (None, None)
+    pace.note(8.0, 4)
+    assert (pace.last, pace.mean) == (2.0, 2.0)
+    pace.note(1.0, 1)
+    assert (pace.last, pace.mean) == (1.0, pytest.approx(1.9))

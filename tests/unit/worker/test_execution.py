@@ -5,8 +5,10 @@ Only the networks are stand-ins: the runner paints grey, the classifier says wha
 
 from __future__ import annotations
 
+import itertools
 import math
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,9 +21,11 @@ from PIL import Image, ImageDraw
 from safety.authority import load_or_create_authority
 from safety.mark_keys import MarkKeys
 from safety.policy import load_policy
+from storage import certainty
 from storage.database import Database
-from storage.errors import ObjectStoreUnavailable
-from storage.job import Job, JobState
+from storage.errors import DatabaseUnavailable, ObjectStoreUnavailable
+from storage.failpoints import make_reach
+from storage.job import Job, JobResult, JobState
 from storage.job_reader import JobReader
 from storage.object_store import LocalObjectStore
 from storage.params import InpaintParams
@@ -270,6 +274,151 @@ def test_a_stop_takes_effect_within_one_step(bench: Bench, reason: StopReason, s
     assert (row.state, row.error_count, row.crash_count) == (state, 0, 0)
     assert len(bench.runner.batches) <= 2
     assert (bench.runner.decoded, bench.made()) == ([], [])
+
+
+def hook(target: Any, name: str, call: Callable[[], None]) -> None:
+    """Has `call()` run before each call of a method of `target`."""
+    real = getattr(target, name)
+
+    def hooked(*arguments: Any) -> Any:
+        call()
+        return real(*arguments)
+
+    object.__setattr__(target, name, hooked)
+
+
+@pytest.mark.parametrize(
+    ("place", "steps"), [("load", 0), ("check input", 0), ("check result", 6), ("save first", 6), ("save last", 6)]
+)
+def test_a_cancel_is_heeded_in_every_state(bench: Bench, place: str, steps: int) -> None:
+    job = bench.store(num_images=2, steps=3)
+    execution, calls = Execution(job, bench.tools, bench.heartbeat), itertools.count()
+    target, name, at = {
+        "load": (bench.objects, "get", 0),
+        "check input": (bench.judge, "scores", 0),
+        "check result": (bench.judge, "scores", 1),
+        "save first": (bench.objects, "put", 0),
+        "save last": (bench.objects, "put", 1),
+    }[place]
+    hook(target, name, lambda: execution.stop(StopReason.CANCEL) if next(calls) == at else None)
+    execution.run()
+    row = bench.row(job)
+    assert (row.state, row.images, bench.made()) == (JobState.CANCELED, (), [])
+    assert row.receipt["actual_steps"] == steps // 2
+
+
+def test_the_record_of_a_canceled_job_says_what_was_spent_and_saved(bench: Bench) -> None:
+    job = bench.store(steps=100)
+    execution = Execution(job, bench.tools, bench.heartbeat)
+    advanced = itertools.count(1)
+    hook(bench.runner, "predict", lambda: time.sleep(0.005))
+    hook(bench.runner, "advance", lambda: execution.stop(StopReason.CANCEL) if next(advanced) == 10 else None)
+    execution.run()
+    receipt = bench.row(job).receipt
+    assert receipt["actual_steps"] == 10
+    assert receipt["denoise_seconds"] >= 10 * 0.005
+    assert receipt["saved_seconds"] == pytest.approx(9 * receipt["denoise_seconds"], abs=0.001)
+
+
+def test_a_cancel_leaves_those_who_share_the_batch_alone(bench: Bench) -> None:
+    job, other = bench.store(steps=50, num_images=3), bench.store(steps=50)
+    execution = Execution(job, bench.tools, bench.heartbeat)
+    bench.runner.gate.clear()
+    threads = [threading.Thread(target=run) for run in (execution.run, lambda: bench.execute(other))]
+    for thread in threads:
+        thread.start()
+    assert bench.runner.entered.wait(10)
+    execution.stop(StopReason.CANCEL)
+    seen = len(bench.runner.batches)
+    bench.runner.gate.set()
+    for thread in threads:
+        thread.join(20)
+    late = bench.runner.batches[seen + 1 :]
+    assert late
+    assert not any(name.startswith(job.id) for batch in late for name in batch), "one step at most after the cancel"
+    assert (bench.row(job).state, bench.row(other).state) == (JobState.CANCELED, JobState.SUCCEEDED)
+
+
+def test_a_job_whose_cancel_came_to_a_dead_worker_is_not_denoised(bench: Bench) -> None:
+    job = bench.store()
+    bench.desk.jobs.cancel(job.id, job.tenant_id)
+    bench.execute(bench.row(job))
+    assert (bench.row(job).state, bench.runner.batches) == (JobState.CANCELED, [])
+
+
+def test_nothing_is_written_or_removed_when_the_finish_is_in_doubt(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The commit took effect, its answer was lost, and the database stayed away for as long as anyone waits."""
+    job, real = bench.store(), bench.tools.jobs.succeed
+
+    def succeed(job: Job, result: JobResult) -> bool:
+        assert real(job, result)
+        raise DatabaseUnavailable("away")
+
+    monkeypatch.setattr(bench.tools.jobs, "succeed", succeed)
+    bench.execute(job)
+    done = bench.row(job)
+    assert (done.state, done.error_count) == (JobState.SUCCEEDED, 0)
+    assert bench.made() == [image.key for image in done.images]
+
+
+def test_a_commit_whose_answer_is_lost_is_looked_up(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = bench.store()
+    monkeypatch.setattr(certainty, "reach", make_reach("commit_answer:raise"))
+    bench.execute(job)
+    done = bench.row(job)
+    assert done.state is JobState.SUCCEEDED
+    assert bench.made() == [image.key for image in done.images]
+    types = [event.type for event in bench.reader.events(job.id, job.tenant_id)]
+    assert types.count("job.succeeded") == 1
+
+
+def test_a_job_that_was_let_go_is_free_at_once_and_its_late_result_is_void(bench: Bench) -> None:
+    job = bench.store()
+    execution = Execution(job, bench.tools, bench.heartbeat)
+    hook(bench.objects, "put", execution.let_go)
+    execution.run()
+    row = bench.row(job)
+    assert (row.state, row.crash_count, row.error_count, bench.made()) == (JobState.QUEUED, 0, 0, [])
+
+
+class Flaky(LocalObjectStore):
+    """Fails `times` times, then answers."""
+
+    times = 3
+
+    def put(self, key: str, data: bytes, content_type: str) -> None:
+        self._maybe_fail()
+        super().put(key, data, content_type)
+
+    def get(self, key: str) -> bytes:
+        self._maybe_fail()
+        return super().get(key)
+
+    def _maybe_fail(self) -> None:
+        if self.times:
+            self.times -= 1
+            raise ObjectStoreUnavailable("500")
+
+
+def test_short_troubles_of_the_store_cost_no_retry(bench: Bench, tmp_path: Path) -> None:
+    job = bench.store()
+    store = Flaky(tmp_path / "objects")
+    bench.tools = replace(bench.tools, objects=store)
+    hook(bench.judge, "scores", lambda: setattr(store, "times", 3))
+    bench.execute(job)
+    assert (bench.row(job).state, bench.row(job).error_count) == (JobState.SUCCEEDED, 0)
+
+
+def test_a_store_that_stays_away_never_makes_a_success(bench: Bench, tmp_path: Path) -> None:
+    job = bench.store()
+    store = Flaky(tmp_path / "objects")
+    store.times = 99
+    bench.tools = replace(bench.tools, objects=store)
+    bench.execute(job)
+    row = bench.row(job)
+    assert (row.state, row.error_count, row.images) == (JobState.QUEUED, 1, ())
 
 
 def test_a_job_that_lost_its_device_runs_alone_next(bench: Bench) -> None:

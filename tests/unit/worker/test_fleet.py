@@ -68,3 +68,19 @@ def test_a_process_that_dies_is_started_again_and_the_others_go_on(monkeypatch: 
     fleet._stop.set()
     assert fleet.run() == signal.SIGTERM
     assert all(member.process is not None and member.process.poll() is not None for member in members)
+
+
+def test_a_second_signal_reaches_every_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Processes that end at the second SIGTERM only stand in for workers whose jobs take long."""
+    code = "import signal,sys;n=[];signal.signal(15,lambda *_:n.append(1) or len(n)>1 and sys.exit());"
+    code += "open(sys.argv[1],'w').close()\nwhile 1:signal.pause()"
+    fleet = Fleet(WorkerSettings(devices=("0", "1")))
+    ready = [tmp_path / "0", tmp_path / "1"]
+    for member, path in zip(fleet._members, ready, strict=True):
+        member.process = subprocess.Popen([sys.executable, "-c", code, str(path)])
+    while not all(path.exists() for path in ready):
+        pass
+    monkeypatch.setattr(fleet_module.signal, "signal", lambda *_: None)
+    fleet._on_signal(signal.SIGTERM, None)
+    fleet._on_signal(signal.SIGINT, None)
+    assert fleet.run() == 0

@@ -87,3 +87,22 @@ def test_the_heart_outlives_a_database_that_is_away(desk: Desk, database: Databa
     desk.jobs.cancel(job.id, job.tenant_id)
     assert told.wait(5)
     heart.close()
+
+
+def test_a_hung_process_renews_nothing_more(desk: Desk, database: Database) -> None:
+    desk.submit()
+    job, ended = desk.claim_one(), threading.Event()
+    heart = Heartbeat(desk.leases, "w1", 0.01, is_hung=lambda: True, end=ended.set)
+    heart.watch(job, lambda _: None)
+    change(database, job.id, lease_expires_at=db_now(-1))
+    heart.start()
+    assert ended.wait(5)
+    heart.close()
+    assert desk.leases.reap() == [job.id]
+
+
+def test_a_deadline_that_passes_by_the_databases_clock_is_told(desk: Desk, database: Database) -> None:
+    heart, job, told = watched(desk)
+    change(database, job.id, deadline_at=db_now(-0.001))
+    heart.beat()
+    assert told == [Order.EXPIRE]

@@ -126,6 +126,67 @@ def test_after_the_grace_jobs_must_give_way(gate: threading.Event) -> None:
     assert queue.works["a"].stopped is StopReason.DRAIN
 
 
+def test_a_job_that_cannot_finish_in_the_grace_is_given_back_at_once(gate: threading.Event) -> None:
+    queue = Queue(["long", "short"], threading.Event())
+    queue.works["short"].gate = gate
+    queue.works["long"].left, queue.works["short"].left = 100.0, 10.0
+    slots = queue.slots(2)
+    slots.start()
+    assert all(work.began.wait(5) for work in queue.works.values())
+    drained = threading.Thread(target=slots.drain, args=[30])
+    drained.start()
+    assert queue.works["long"].gate.wait(5)
+    assert queue.works["short"].stopped is None
+    gate.set()
+    drained.join(5)
+    assert not drained.is_alive()
+
+
+def test_a_hurry_ends_the_grace(gate: threading.Event) -> None:
+    queue = Queue(["a"], gate)
+    slots = queue.slots(1)
+    slots.start()
+    assert queue.works["a"].began.wait(5)
+    drained = threading.Thread(target=slots.drain, args=[60])
+    drained.start()
+    slots.hurry()
+    drained.join(5)
+    assert not drained.is_alive()
+    assert queue.works["a"].stopped is StopReason.DRAIN
+
+
+def test_a_job_in_a_call_that_does_not_end_is_let_go(gate: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slots_module, "GIVE_WAY_SECONDS", 0.05)
+    queue = Queue(["stuck"], gate)
+    stuck = queue.works["stuck"]
+    stuck.stop = lambda reason: None  # type: ignore[method-assign]
+    slots = queue.slots(1)
+    slots.start()
+    assert stuck.began.wait(5)
+    assert slots.drain(0) is False
+    assert stuck.was_let_go.is_set()
+
+
+def test_a_claim_that_finds_nothing_does_not_hold_up_a_drain() -> None:
+    entered, gate = threading.Event(), threading.Event()
+
+    def claim(limit: int, alone: bool) -> list[Any]:
+        entered.set()
+        assert gate.wait(10)
+        return []
+
+    slots = Slots(claim, lambda job: pytest.fail("nothing was claimed"), lambda: True, 1)
+    asking = threading.Thread(target=slots.answer)
+    asking.start()
+    assert entered.wait(5)
+    drained = threading.Thread(target=slots.drain, args=[60])
+    drained.start()
+    gate.set()
+    drained.join(0.9)
+    assert not drained.is_alive()
+    asking.join(5)
+
+
 def test_a_job_that_breaks_its_run_frees_its_slot(gate: threading.Event) -> None:
     gate.set()
     queue = Queue(["bad", "good"], gate)
