@@ -7,6 +7,7 @@ import structlog
 import torch
 from diffusers import StableDiffusionInpaintPipeline
 from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
@@ -55,8 +56,8 @@ def _innocent_prompt(rng: np.random.Generator) -> str:
 
 def _imagine(
     pipeline: StableDiffusionInpaintPipeline, rng: np.random.Generator, prompts: list[str], seed: int
-) -> tuple[Picture, list[Picture]]:
-    """One hole, uint8 (128, 128), and what the model makes of it for each prompt, each on a ground of its own."""
+) -> tuple[NDArray[np.bool_], list[Picture]]:
+    """One hole, bool (128, 128), and what the model makes of it for each prompt, each on a ground of its own."""
     side = int(rng.integers(56, 113))
     left, top = (int(n) for n in rng.integers(0, NATIVE_SIZE - side + 1, 2))
     hole = box_mask(NATIVE_SIZE, (left, top, left + side, top + side)).pixels
@@ -73,7 +74,7 @@ def _imagine(
         output_type="np",
     ).images
     made = [np.clip(d * 255, 0, 255).astype(np.uint8) for d in drawn]
-    return hole, [np.where(hole[..., None] > 0, m, g) for m, g in zip(made, grounds, strict=True)]
+    return hole, [np.where(hole[..., None], m, g) for m, g in zip(made, grounds, strict=True)]
 
 
 def _half(rng: np.random.Generator, grounds: Sequence[Picture], imagined: Sequence[Picture]) -> Half:
