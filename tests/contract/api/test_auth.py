@@ -19,6 +19,13 @@ ROUTES = [
     ("POST", "/v1/batches/any/cancel", "submit"),
     ("POST", "/v1/files", "submit"),
     ("GET", "/v1/models", "read"),
+    ("POST", "/v1/webhooks", "submit"),
+    ("GET", "/v1/webhooks", "submit"),
+    ("GET", "/v1/webhooks/default/secret", "submit"),
+    ("POST", "/v1/webhooks/default/rotate", "submit"),
+    ("GET", "/v1/webhooks/default/deliveries", "submit"),
+    ("POST", "/v1/webhooks/default/replay", "submit"),
+    ("POST", f"/v1/webhooks/whk_{'0' * 26}/test", "submit"),
 ]
 
 
