@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import os
 import signal
+import threading
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -28,7 +29,8 @@ def _raise() -> NoReturn:
 
 ACTIONS: dict[str, Callable[[], object]] = {
     "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
-    "stop": lambda: os.kill(os.getpid(), signal.SIGSTOP),
+    # To this very thread: one sent to the process is taken by the main thread, while this one may run on for a while.
+    "stop": lambda: signal.pthread_kill(threading.get_ident(), signal.SIGSTOP),
     "exit": lambda: os._exit(EXIT_STATUS),
     "raise": _raise,
 }

