@@ -21,10 +21,11 @@ from safety.verdict import Action, Verdict
 from storage.broker import Doorbell
 from storage.failpoints import reach
 from storage.ids import new_id
+from storage.intake import Submitted
 from storage.job import HeldAt, JobState, NewJob
 from storage.models import ModelDescriptor
 from storage.params import MAX_SEED
-from storage.submissions import Submissions, Submitted
+from storage.submissions import Submissions
 from storage.webhook_store import WebhookStore
 
 log = structlog.get_logger(__name__)

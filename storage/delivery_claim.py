@@ -1,4 +1,4 @@
-"""Which deliveries a sender takes next: one statement, in both databases."""
+"""Which deliveries a sender takes next, in both databases."""
 
 from __future__ import annotations
 
@@ -16,44 +16,45 @@ from storage.webhook_tables import webhook_deliveries, webhook_endpoints
 PER_ENDPOINT = 4
 
 
-def claim_statement(limit: int, lease_seconds: float) -> ReturningUpdate[Any]:
-    """Leases up to `limit` due deliveries, oldest first, and returns their ids; no two callers get the same one."""
-    delivery = webhook_deliveries.c
-    ranked = _ranked()
-    free = sa.or_(delivery.leased_until.is_(None), delivery.leased_until <= db_now_once())
-    chosen = (
-        sa.select(delivery.id)
-        .join(ranked, ranked.c.id == delivery.id)
-        # Said again of the locked row itself: it may have been claimed since it was ranked.
-        .where(delivery.state == DeliveryState.PENDING, delivery.next_at <= db_now_once(), free)
-        .where(ranked.c.place <= ranked.c.room)
-        .order_by(delivery.next_at, delivery.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True, of=webhook_deliveries)
-        .cte("chosen")
-        .prefix_with("MATERIALIZED", dialect="postgresql")
-    )
-    return (
-        sa.update(webhook_deliveries)
-        .where(delivery.id.in_(sa.select(chosen.c.id)))
-        .values(leased_until=db_now(lease_seconds))
-        .returning(delivery.id)
-    )
+def claim_deliveries(connection: sa.Connection, limit: int, lease_seconds: float) -> list[str]:
+    """Leases up to `limit` due deliveries, each endpoint's oldest first, and returns their ids.
+
+    Endpoints are taken in random order, so that none has to wait for another's backlog, and locked, so that no two
+    callers get the same delivery or send two probes. However much waits, only the endpoints that have something due
+    and the deliveries that are taken are looked at.
+    """
+    taken: list[str] = []
+    for endpoint in connection.execute(_ready(limit)).all():
+        room = min(endpoint.room - endpoint.under_way, limit - len(taken))
+        if room > 0:
+            taken += connection.scalars(_lease(endpoint.id, room, lease_seconds))
+    return taken
 
 
-def _ranked() -> sa.CTE:
-    """Everything due with its place among its endpoint's, those under way first, and how many places there are."""
+def _ready(limit: int) -> sa.Select[Any]:
+    """Endpoints with something due: how many places each has, and how many are taken."""
     delivery, endpoint = webhook_deliveries.c, webhook_endpoints.c
-    waits = sa.case((delivery.leased_until > db_now_once(), 0), else_=1)
-    place = sa.func.row_number().over(
-        partition_by=delivery.endpoint_id, order_by=(waits, delivery.next_at, delivery.id)
-    )
+    mine = sa.and_(delivery.endpoint_id == endpoint.id, delivery.state == DeliveryState.PENDING)
+    leased = sa.and_(mine, delivery.leased_until > db_now_once())
+    under_way = sa.select(sa.func.count()).select_from(webhook_deliveries).where(leased).scalar_subquery()
     # Half open, the breaker lets one probe through: whatever is under way is that probe.
     room = sa.case((endpoint.failures >= FAILURES, 1), else_=PER_ENDPOINT)
     closed = sa.or_(endpoint.opened_until.is_(None), endpoint.opened_until <= db_now_once())
-    return (
-        sa.select(delivery.id, place.label("place"), room.label("room"))
-        .join(webhook_endpoints, endpoint.id == delivery.endpoint_id)
-        .where(delivery.state == DeliveryState.PENDING, delivery.next_at <= db_now_once(), closed)
-        .cte("ranked")
-    )
+    due = sa.exists().where(mine, _is_due())
+    statement = sa.select(endpoint.id, room.label("room"), under_way.label("under_way")).where(closed, due)
+    return statement.order_by(sa.func.random()).limit(limit).with_for_update(skip_locked=True, of=webhook_endpoints)
+
+
+def _lease(endpoint_id: str, room: int, lease_seconds: float) -> ReturningUpdate[Any]:
+    delivery = webhook_deliveries.c
+    mine = sa.and_(delivery.endpoint_id == endpoint_id, delivery.state == DeliveryState.PENDING, _is_due())
+    oldest = sa.select(delivery.id).where(mine).order_by(delivery.next_at, delivery.id).limit(room)
+    chosen = oldest.with_for_update(skip_locked=True).cte("chosen").prefix_with("MATERIALIZED", dialect="postgresql")
+    leased = sa.update(webhook_deliveries).where(delivery.id.in_(sa.select(chosen.c.id)))
+    return leased.values(leased_until=db_now(lease_seconds)).returning(delivery.id)
+
+
+def _is_due() -> sa.ColumnElement[bool]:
+    delivery = webhook_deliveries.c
+    free = sa.or_(delivery.leased_until.is_(None), delivery.leased_until <= db_now_once())
+    return sa.and_(delivery.next_at <= db_now_once(), free)

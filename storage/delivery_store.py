@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from storage.breaker import Breaker
 from storage.database import Database, db_now
-from storage.delivery_claim import claim_statement
+from storage.delivery_claim import claim_deliveries
 from storage.ids import new_id
 from storage.tables import job_events
 from storage.webhook import Claimed, DeliveryState, Outcome
@@ -45,7 +45,7 @@ class DeliveryStore:
     def claim(self, limit: int) -> list[Claimed]:
         """Up to `limit` due deliveries, oldest first, few of one endpoint, none of an endpoint that is open."""
         with self._database.transaction() as connection:
-            ids = list(connection.scalars(claim_statement(limit, self._lease_seconds)))
+            ids = claim_deliveries(connection, limit, self._lease_seconds)
             rows = connection.execute(_with_endpoints(ids)).all() if ids else []
             now = now_of(connection)
         return [

@@ -1,4 +1,6 @@
-"""The arithmetic of weighted fair share: self-clocked fair queueing over flows, a flow being a tenant's priority.
+"""The arithmetic of weighted fair share: self-clocked fair queueing over flows.
+
+A flow is what one tenant sends to one model at one priority.
 
 Every job gets a finish tag when it is submitted, and the smallest tag is served next (S. J. Golestani, "A
 self-clocked fair queueing scheme for broadband applications", IEEE INFOCOM 1994). The virtual time is the largest

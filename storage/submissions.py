@@ -5,37 +5,19 @@ Submits that come at the same time share a transaction, each committed before it
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from storage.certainty import certainly
-from storage.database import Database, db_now
-from storage.errors import IdempotencyConflict, QueueFull
-from storage.events import Event, add_events
-from storage.fairness import fair_key
+from storage.database import Database
 from storage.group import Group
-from storage.job import Job, JobState, NewJob
-from storage.rows import job_of
-from storage.tables import idempotency_keys, jobs, shares, tenants
+from storage.intake import Answer, Intake, Submitted
+from storage.job import NewJob
+from storage.tables import idempotency_keys, jobs
 
 PATIENCE_SECONDS = 5.0
-# A client that repeats itself without a key does so within seconds or minutes.
-RETRY_WINDOW_SECONDS = 600.0
-# How long an idempotency key stands for its request.
-KEY_SECONDS = 24 * 3600.0
-QUEUE_FULL_SECONDS = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Submitted:
-    """The job that stands for a request; `replayed` when an earlier copy of the request had made it."""
-
-    job: Job
-    replayed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +26,6 @@ class KeptAnswer:
 
     status: int
     body: str
-
-
-Answer = Submitted | Exception
 
 
 class Submissions:
@@ -102,7 +81,7 @@ class _Trial:
 
     def work(self, connection: sa.Connection) -> list[Answer]:
         """The answers, which hold if the transaction is committed. Also right when an earlier try landed after all."""
-        self._made = _Intake(connection, self._news).answers()
+        self._made = Intake(connection, self._news).answers()
         return self._made
 
     def outcome(self, connection: sa.Connection) -> list[Answer] | None:
@@ -111,192 +90,3 @@ class _Trial:
         landed = sa.select(jobs.c.id).where(jobs.c.id.in_(made)).limit(1)
         # A try that stored nothing leaves nothing in doubt.
         return self._made if made and connection.scalar(landed) is not None else None
-
-
-def _found(row: sa.Row[Any], new: NewJob) -> Submitted:
-    # Its own row is found when an earlier try of this very submit landed after all; that is no copy.
-    return Submitted(job_of(row), replayed=row.id != new.id)
-
-
-def _stored_job(answer: Answer) -> Submitted:
-    if isinstance(answer, Exception):
-        raise answer
-    return answer
-
-
-class _Intake:
-    """One transaction's work: recognise copies, hold against limits, give tags, insert."""
-
-    def __init__(self, connection: sa.Connection, news: Sequence[NewJob]) -> None:
-        self._connection = connection
-        self._news = news
-        # Locked, so that submits of one tenant take turns: copies and limits are seen exactly, tags never repeat.
-        mine = tenants.c.id.in_({new.tenant_id for new in news})
-        locked = sa.select(tenants).where(mine).order_by(tenants.c.id).with_for_update(key_share=True)
-        self._tenants = {row.id: row for row in connection.execute(locked)}
-        self._room = {row.id: self._room_of(row) for row in self._tenants.values()}
-        self._fresh: list[NewJob] = []
-
-    def answers(self) -> list[Answer]:
-        """What became of each request, in order."""
-        answers: dict[str, Answer] = {}
-        copies: dict[str, str] = {}
-        for new in self._news:
-            if (twin := self._twin_of(new)) is not None:
-                copies[new.id] = twin.id
-            elif (found := self._copy_of(new) or self._refusal(new)) is not None:
-                answers[new.id] = found
-            else:
-                self._fresh.append(new)
-                self._remember_key(new)
-        for row in self._insert(self._fresh):
-            answers[row.id] = Submitted(job_of(row))
-        for copy, original in copies.items():
-            answers[copy] = replace(_stored_job(answers[original]), replayed=True)
-        return [answers[new.id] for new in self._news]
-
-    def _twin_of(self, new: NewJob) -> NewJob | None:
-        """The same request among those that this very transaction stores."""
-        for other in self._fresh:
-            alike = (other.tenant_id, other.idempotency_key, other.fingerprint) == (
-                new.tenant_id,
-                new.idempotency_key,
-                new.fingerprint,
-            )
-            if alike and new.fingerprint is not None and (new.idempotency_key is not None or new.is_retry):
-                return other
-        return None
-
-    def _copy_of(self, new: NewJob) -> Answer | None:
-        if new.idempotency_key is not None:
-            return self._known_key(new)
-        if not new.is_retry or new.fingerprint is None:
-            return None
-        same = sa.and_(jobs.c.tenant_id == new.tenant_id, jobs.c.fingerprint == new.fingerprint)
-        recent = sa.select(jobs).where(same, jobs.c.created_at > db_now(-RETRY_WINDOW_SECONDS))
-        row = self._connection.execute(recent.order_by(jobs.c.id.desc()).limit(1)).one_or_none()
-        return None if row is None else _found(row, new)
-
-    def _known_key(self, new: NewJob) -> Answer | None:
-        table = idempotency_keys
-        mine = sa.select(table).where(table.c.tenant_id == new.tenant_id, table.c.key == new.idempotency_key)
-        known = self._connection.execute(mine.where(table.c.created_at > db_now(-KEY_SECONDS))).one_or_none()
-        if known is None:
-            return None
-        if known.fingerprint != new.fingerprint:
-            return IdempotencyConflict(f"the idempotency key {new.idempotency_key!r} was used for another request")
-        row = self._connection.execute(sa.select(jobs).where(jobs.c.id == known.job_id)).one()
-        return _found(row, new)
-
-    def _remember_key(self, new: NewJob) -> None:
-        if new.idempotency_key is None:
-            return
-        values = {"tenant_id": new.tenant_id, "key": new.idempotency_key, "fingerprint": new.fingerprint}
-        # The keeper removes keys that are past their day, but not to the second.
-        past = sa.delete(idempotency_keys).where(
-            idempotency_keys.c.tenant_id == new.tenant_id, idempotency_keys.c.key == new.idempotency_key
-        )
-        self._connection.execute(past.where(idempotency_keys.c.created_at <= db_now(-KEY_SECONDS)))
-        made = sa.insert(idempotency_keys).values(**values, job_id=new.id, created_at=db_now())
-        self._connection.execute(made)
-
-    def _refusal(self, new: NewJob) -> Exception | None:
-        room = self._room.get(new.tenant_id)
-        if room is None or new.state is not JobState.QUEUED:
-            return None
-        if room <= 0:
-            limit = self._tenants[new.tenant_id].max_queued
-            return QueueFull(f"{limit} jobs are queued already, as many as this tenant may have", QUEUE_FULL_SECONDS)
-        self._room[new.tenant_id] = room - 1
-        return None
-
-    def _room_of(self, tenant: sa.Row[Any]) -> int | None:
-        if tenant.max_queued is None:
-            return None
-        queued = sa.and_(jobs.c.tenant_id == tenant.id, jobs.c.state == JobState.QUEUED)
-        # No more rows are looked at than the limit allows.
-        looked_at = sa.select(jobs.c.id).where(queued).limit(tenant.max_queued).subquery()
-        count = self._connection.scalar(sa.select(sa.func.count()).select_from(looked_at))
-        return int(tenant.max_queued) - (count or 0)
-
-    def _insert(self, fresh: Sequence[NewJob]) -> Sequence[sa.Row[Any]]:
-        if not fresh:
-            return []
-        keys = self._tags(fresh)
-        rows: list[sa.Row[Any]] = []
-        for ended in (False, True):
-            times = {"not_before": db_now(), "created_at": db_now()} | ({"finished_at": db_now()} if ended else {})
-            some = [_row(new, keys[new.id]) for new in fresh if (new.state is JobState.BLOCKED) == ended]
-            if some:
-                statement = _insert_statement(times)
-                rows += self._connection.execute(statement.returning(jobs), some).all()
-        events = [_event(new) for new in fresh]
-        add_events(self._connection, events)
-        return rows
-
-    def _tags(self, fresh: Sequence[NewJob]) -> dict[str, float]:
-        claimed = sa.select(sa.func.max(jobs.c.fair_key)).where(jobs.c.attempt > 0)
-        virtual_time = self._connection.scalar(claimed) or 0.0
-        stored = sa.select(shares).where(shares.c.tenant_id.in_(self._tenants))
-        last: defaultdict[tuple[str, str], float] = defaultdict(float)
-        last |= {(row.tenant_id, row.priority): row.last_key for row in self._connection.execute(stored)}
-        before, tags = set(last), {}
-        for new in fresh:
-            flow = (new.tenant_id, str(new.priority))
-            last[flow] = tags[new.id] = fair_key(
-                virtual_time=virtual_time,
-                last_key=last[flow],
-                cost=new.cost,
-                tenant_weight=self._tenants[new.tenant_id].weight,
-                priority_weight=new.priority.weight,
-            )
-        self._keep_tags({(new.tenant_id, str(new.priority)) for new in fresh}, last, before)
-        return tags
-
-    def _keep_tags(
-        self, flows: set[tuple[str, str]], last: dict[tuple[str, str], float], before: set[tuple[str, str]]
-    ) -> None:
-        mine = (shares.c.tenant_id == sa.bindparam("its_tenant"), shares.c.priority == sa.bindparam("its_priority"))
-        known = [{"its_tenant": f[0], "its_priority": f[1], "last_key": last[f]} for f in flows & before]
-        made = [{"tenant_id": f[0], "priority": f[1], "last_key": last[f]} for f in flows - before]
-        if known:
-            self._connection.execute(sa.update(shares).where(*mine), known)
-        if made:
-            self._connection.execute(sa.insert(shares), made)
-
-
-def _insert_statement(times: dict[str, Any]) -> sa.Insert:
-    # The deadline is a number of seconds in the parameters and a moment by the database's clock in the row.
-    deadline = sa.cast(sa.bindparam("deadline_seconds"), sa.Float)
-    return sa.insert(jobs).values(**times, deadline_at=sa.case((deadline.is_(None), None), else_=db_now(deadline)))
-
-
-def _event(new: NewJob) -> Event:
-    return Event(new.id, new.tenant_id, 0, f"job.{new.state}", {"held_at": new.held_at} if new.held_at else {})
-
-
-def _row(new: NewJob, key: float) -> dict[str, Any]:
-    return {
-        "id": new.id,
-        "tenant_id": new.tenant_id,
-        "state": new.state,
-        "held_at": new.held_at,
-        "priority": new.priority,
-        "cost": new.cost,
-        "fair_key": key,
-        "model_alias": new.params.model,
-        "model": new.model,
-        "deadline_seconds": new.deadline_seconds,
-        "steps": new.params.actual_steps,
-        "params": new.params.model_dump(mode="json"),
-        "image_key": new.image_key,
-        "mask_key": new.mask_key,
-        "safety": new.safety,
-        "receipt": {},
-        "images": [],
-        "user": new.user,
-        "metadata": new.metadata,
-        "batch": new.batch,
-        "webhook_id": new.webhook_id,
-        "fingerprint": new.fingerprint,
-    }

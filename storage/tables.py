@@ -60,11 +60,12 @@ tenants = sa.Table(
     sa.Column("created_at", Moment, nullable=False),
 )
 
-# Finish tag of the last job of each tenant and priority, see storage/fairness.py.
+# Finish tag of the last job of each flow, see storage/tags.py.
 shares = sa.Table(
     "shares",
     metadata,
     sa.Column("tenant_id", Id, sa.ForeignKey("tenants.id"), primary_key=True),
+    sa.Column("model_alias", sa.String(64), primary_key=True),
     sa.Column("priority", sa.String(12), primary_key=True),
     sa.Column("last_key", sa.Float, nullable=False),
 )
@@ -159,8 +160,8 @@ jobs = sa.Table(
     partial_index("ix_jobs_tenant_running", "tenant_id", where="state = 'running'"),
     partial_index("ix_jobs_kept", "finished_at", where="finished_at IS NOT NULL AND erased_at IS NULL"),
     partial_index("ix_jobs_running", "lease_expires_at", where="state = 'running'"),
-    # The largest key ever claimed is the fair share's virtual time: one look at the end of this index.
-    partial_index("ix_jobs_claimed_key", "fair_key", where="attempt > 0"),
+    # The largest key ever claimed of a model is its virtual time: one look at the end of this index.
+    partial_index("ix_jobs_claimed_key", "model_alias", "fair_key", where="attempt > 0"),
     partial_index(
         "ix_jobs_deadline", "deadline_at", where="state IN ('queued', 'running', 'held') AND deadline_at IS NOT NULL"
     ),

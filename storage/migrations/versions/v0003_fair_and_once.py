@@ -1,4 +1,4 @@
-"""Fair share by tenant and priority, limits, idempotent submits, retention, and indexes for what runs alone."""
+"""Fair share by tenant, model and priority, limits, idempotent submits, retention, and indexes for what runs alone."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def upgrade() -> None:
     """Adds columns, tables and indexes; a tenant's last tag becomes that of its standard priority."""
     _create_tables()
     op.execute(
-        "INSERT INTO shares (tenant_id, priority, last_key) "
-        "SELECT id, 'standard', last_key FROM tenants WHERE last_key > 0"
+        "INSERT INTO shares (tenant_id, model_alias, priority, last_key) "
+        "SELECT id, 'default', 'standard', last_key FROM tenants WHERE last_key > 0"
     )
     op.drop_column("tenants", "last_key")
     op.add_column("tenants", sa.Column("max_queued", sa.Integer()))
@@ -39,14 +39,23 @@ def upgrade() -> None:
     op.add_column("tenants", sa.Column("next_request_at", sa.Float(), nullable=False, server_default="0"))
     op.add_column("jobs", sa.Column("fingerprint", sa.String(64)))
     op.add_column("jobs", sa.Column("erased_at", Moment))
+    _index_claimed("model_alias", "fair_key")
     for name, columns, where in INDEXES:
         op.create_index(name, "jobs", columns, postgresql_where=sa.text(where), sqlite_where=sa.text(where))
+
+
+def _index_claimed(*columns: str) -> None:
+    """The index of the virtual time, anew over these columns."""
+    where = sa.text("attempt > 0")
+    op.drop_index("ix_jobs_claimed_key", "jobs")
+    op.create_index("ix_jobs_claimed_key", "jobs", list(columns), postgresql_where=where, sqlite_where=where)
 
 
 def _create_tables() -> None:
     op.create_table(
         "shares",
         sa.Column("tenant_id", sa.String(40), sa.ForeignKey("tenants.id"), primary_key=True),
+        sa.Column("model_alias", sa.String(64), primary_key=True),
         sa.Column("priority", sa.String(12), primary_key=True),
         sa.Column("last_key", sa.Float(), nullable=False),
     )
@@ -67,6 +76,7 @@ def downgrade() -> None:
     """Back to one tag a tenant."""
     for name, _, _ in INDEXES:
         op.drop_index(name, "jobs")
+    _index_claimed("fair_key")
     for column in JOB_COLUMNS:
         op.drop_column("jobs", column)
     for column in TENANT_COLUMNS:

@@ -82,7 +82,9 @@ def _create_deliveries() -> None:
         sa.Column("delivered_at", Time, nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_deliveries")),
     )
-    _partial_index("ix_webhook_deliveries_pending", "webhook_deliveries", ["next_at"], "state = 'pending'")
+    _partial_index(
+        "ix_webhook_deliveries_pending", "webhook_deliveries", ["endpoint_id", "next_at"], "state = 'pending'"
+    )
     op.create_index("ix_webhook_deliveries_endpoint", "webhook_deliveries", ["endpoint_id", "id"])
     op.create_index("ix_webhook_deliveries_tenant", "webhook_deliveries", ["tenant_id", "id"])
     op.create_index("ix_webhook_deliveries_job", "webhook_deliveries", ["job_id"])

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from producer.api.orders import order_from_json
+from storage.errors import TenantNotFound
 from tests.contract.api.serving import Tenant, data_uri, encoded, mask, photo, request, running
 
 JSON = {"content-type": "application/json"}
@@ -221,10 +222,10 @@ def test_a_refused_upload_leaves_nothing_behind(tenant: Tenant) -> None:
 
 
 def test_inputs_are_removed_when_the_job_cannot_be_stored(tenant: Tenant) -> None:
-    # A tenant without a row is what a job's INSERT cannot survive: the same as a database that fails there.
+    # A tenant without a row is refused inside the transaction that would store the job.
     submitter = tenant.stack.services.submitter
     order = order_from_json(json.dumps(request()).encode())
-    with pytest.raises(Exception, match="row"):
+    with pytest.raises(TenantNotFound):
         submitter.submit("tnt_of_nobody", order)
     assert list(tenant.stack.services.objects.keys("inputs/tnt_of_nobody/")) == []
 

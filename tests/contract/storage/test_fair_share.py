@@ -8,8 +8,8 @@ import pytest
 
 from storage.database import Database
 from storage.fairness import worst_wait
+from storage.intake import Submitted
 from storage.job import Priority
-from storage.submissions import Submitted
 from storage.tenant_store import TenantLimits, TenantStore
 from tests.jobs import Desk, new_job
 

@@ -14,8 +14,9 @@ from storage import certainty
 from storage.database import Database, db_now
 from storage.errors import IdempotencyConflict, QueueFull
 from storage.failpoints import make_reach
+from storage.intake import Submitted
 from storage.job import JobState, NewJob
-from storage.submissions import KeptAnswer, Submissions, Submitted
+from storage.submissions import KeptAnswer, Submissions
 from storage.tables import idempotency_keys, job_events, jobs
 from storage.tenant_store import TenantLimits, TenantStore
 from tests.jobs import Desk, change, new_job
