@@ -52,7 +52,8 @@ SIGTERM with a grace, repeatedly
     integration/faults/test_drain.py::test_a_job_that_is_drained_again_and_again_pays_nothing_for_it
     integration/worker/test_drain.py::test_what_fits_the_grace_is_finished_and_the_rest_is_given_back_at_once
 two keepers, two workers
-    integration/faults/test_keepers.py::test_no_job_is_claimed_twice
+    integration/faults/test_keepers.py::test_two_claimers_of_quick_jobs_never_get_the_same
+    integration/faults/test_keepers.py::test_two_keepers_and_two_workers_run_each_job_once
 SQLite under 8 processes
     integration/faults/test_sqlite.py::test_eight_processes_wait_for_each_other
 webhook receiver dies after answering 200

@@ -1,13 +1,13 @@
 """python -m tests.integration.faults.clerk <tenant id> <jobs>: submits, claims and finishes, as API and worker do.
 
-Ends once it has finished as many jobs as it submitted; prints how many it claimed. Any error ends it with a traceback.
+Says that it is ready, begins at a line on its input, goes on until nothing is due, and prints how many it finished. Any
+error ends it with a traceback.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-import time
 
 from storage.database import Database
 from storage.job_store import JobStore
@@ -18,10 +18,13 @@ from tests.jobs import new_job, result
 
 
 def main(tenant_id: str, count: int) -> int:
-    """Jobs claimed, its own or others'."""
+    """Jobs that it finished, its own or others'."""
     database = Database(StorageSettings.from_env().database_url)
     submissions, leases, moves = Submissions(database), LeaseStore(database), JobStore(database)
     owner, done = f"clerk-{os.getpid()}", 0
+    database.ping()
+    print("ready", flush=True)  # noqa: T201
+    sys.stdin.readline()
     for _ in range(count):
         submissions.submit(new_job(tenant_id))
         for job in leases.claim(owner, models=["default"], limit=1):
@@ -29,7 +32,6 @@ def main(tenant_id: str, count: int) -> int:
             done += moves.succeed(job, result(job))
     while jobs := leases.claim(owner, models=["default"], limit=1):
         done += sum(moves.succeed(job, result(job)) for job in jobs)
-        time.sleep(0)
     database.close()
     return done
 

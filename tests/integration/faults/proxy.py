@@ -32,6 +32,11 @@ class Proxy:
         """Its address, which stays."""
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether it refuses everybody."""
+        return self._server is None
+
     def open(self) -> None:
         """Begins to listen."""
         proxy = self
@@ -40,6 +45,9 @@ class Proxy:
             protocol_version = "HTTP/1.1"
 
             def pass_on(self) -> None:
+                if proxy.is_closed:  # a connection that was kept is cut as well
+                    self.close_connection = True
+                    return
                 data = self.rfile.read(int(self.headers.get("content-length", 0)))
                 status, headers, answer = proxy.answer(self.command, self.path, dict(self.headers), data)
                 self.send_response(status)

@@ -19,6 +19,7 @@ from producer.keeper.orphans import Collector
 from producer.keeper.reap import Reaper
 from storage.database import migrate
 from storage.errors import DatabaseUnavailable
+from storage.job import Job
 from storage.key_store import KeyStore
 from storage.lease_store import LeaseStore
 from storage.retention_store import RetentionStore
@@ -31,6 +32,7 @@ from tests.service import Service, program, settings
 LEASE_SECONDS = 3.0
 # What was stored this very second counts as old, whatever the store rounds to.
 ANY_AGE = -86400.0
+PATIENT_SECONDS = 80.0
 _numbers = itertools.count()
 
 
@@ -42,6 +44,10 @@ class Ward(Workshop):
         self.postgres = postgres
         self.leases = LeaseStore(self.database, self.settings.lease_seconds)
         self.key = KeyStore(self.database).create_key(self.desk.tenant_id, ["submit", "read"])
+
+    def await_row(self, job: Job, fits: Callable[[Job], bool], seconds: float = PATIENT_SECONDS) -> Job:
+        """The job once it `fits`, with patience for a machine that runs much else."""
+        return super().await_row(job, fits, max(seconds, PATIENT_SECONDS))
 
     @contextmanager
     def api(self, **env: str) -> Iterator[tuple[Service, subprocess.Popen[bytes]]]:
@@ -81,7 +87,7 @@ class Ward(Workshop):
         """How many stored objects no row names; they are gone then."""
         return Collector(RetentionStore(self.database), self.objects, ANY_AGE, threading.Event()).collect()
 
-    def await_end(self, accepted: Iterable[str], seconds: float = 60) -> None:
+    def await_end(self, accepted: Iterable[str], seconds: float = PATIENT_SECONDS) -> None:
         """Returns once every job has ended, and everything that the oracle holds is true."""
         eventually(lambda: not Oracle(self.database).unfinished(), seconds, self.log)
         assert Oracle(self.database).problems(list(accepted), self.objects) == []
