@@ -25,24 +25,28 @@ def claim_deliveries(connection: sa.Connection, limit: int, lease_seconds: float
     """
     taken: list[str] = []
     for endpoint in connection.execute(_ready(limit)).all():
-        room = min(endpoint.room - endpoint.under_way, limit - len(taken))
+        room = min(endpoint.room - _under_way(connection, endpoint.id), limit - len(taken))
         if room > 0:
             taken += connection.scalars(_lease(endpoint.id, room, lease_seconds))
     return taken
 
 
 def _ready(limit: int) -> sa.Select[Any]:
-    """Endpoints with something due: how many places each has, and how many are taken."""
+    """Endpoints with something due, and how many of their deliveries may be under way."""
     delivery, endpoint = webhook_deliveries.c, webhook_endpoints.c
-    mine = sa.and_(delivery.endpoint_id == endpoint.id, delivery.state == DeliveryState.PENDING)
-    leased = sa.and_(mine, delivery.leased_until > db_now_once())
-    under_way = sa.select(sa.func.count()).select_from(webhook_deliveries).where(leased).scalar_subquery()
-    # Half open, the breaker lets one probe through: whatever is under way is that probe.
+    due = sa.select(delivery.endpoint_id).where(delivery.state == DeliveryState.PENDING, _is_due()).distinct()
+    # Half open, the breaker lets one probe through.
     room = sa.case((endpoint.failures >= FAILURES, 1), else_=PER_ENDPOINT)
     closed = sa.or_(endpoint.opened_until.is_(None), endpoint.opened_until <= db_now_once())
-    due = sa.exists().where(mine, _is_due())
-    statement = sa.select(endpoint.id, room.label("room"), under_way.label("under_way")).where(closed, due)
+    statement = sa.select(endpoint.id, room.label("room")).where(closed, endpoint.id.in_(due))
     return statement.order_by(sa.func.random()).limit(limit).with_for_update(skip_locked=True, of=webhook_endpoints)
+
+
+def _under_way(connection: sa.Connection, endpoint_id: str) -> int:
+    delivery = webhook_deliveries.c
+    mine = sa.and_(delivery.endpoint_id == endpoint_id, delivery.state == DeliveryState.PENDING)
+    leased = sa.and_(mine, delivery.leased_until.is_not(None), delivery.leased_until > db_now_once())
+    return connection.scalar(sa.select(sa.func.count()).select_from(webhook_deliveries).where(leased)) or 0
 
 
 def _lease(endpoint_id: str, room: int, lease_seconds: float) -> ReturningUpdate[Any]:

@@ -65,7 +65,11 @@ webhook_deliveries = sa.Table(
     sa.Column("leased_until", Moment),
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("delivered_at", Moment),
+    partial_index("ix_webhook_deliveries_due", "next_at", "endpoint_id", where="state = 'pending'"),
     partial_index("ix_webhook_deliveries_pending", "endpoint_id", "next_at", where="state = 'pending'"),
+    partial_index(
+        "ix_webhook_deliveries_leased", "endpoint_id", where="state = 'pending' AND leased_until IS NOT NULL"
+    ),
     sa.Index("ix_webhook_deliveries_endpoint", "endpoint_id", "id"),
     sa.Index("ix_webhook_deliveries_tenant", "tenant_id", "id"),
     sa.Index("ix_webhook_deliveries_job", "job_id"),

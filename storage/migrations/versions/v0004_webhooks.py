@@ -82,9 +82,11 @@ def _create_deliveries() -> None:
         sa.Column("delivered_at", Time, nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_deliveries")),
     )
-    _partial_index(
-        "ix_webhook_deliveries_pending", "webhook_deliveries", ["endpoint_id", "next_at"], "state = 'pending'"
-    )
+    waiting = "state = 'pending'"
+    _partial_index("ix_webhook_deliveries_due", "webhook_deliveries", ["next_at", "endpoint_id"], waiting)
+    _partial_index("ix_webhook_deliveries_pending", "webhook_deliveries", ["endpoint_id", "next_at"], waiting)
+    leased = f"{waiting} AND leased_until IS NOT NULL"
+    _partial_index("ix_webhook_deliveries_leased", "webhook_deliveries", ["endpoint_id"], leased)
     op.create_index("ix_webhook_deliveries_endpoint", "webhook_deliveries", ["endpoint_id", "id"])
     op.create_index("ix_webhook_deliveries_tenant", "webhook_deliveries", ["tenant_id", "id"])
     op.create_index("ix_webhook_deliveries_job", "webhook_deliveries", ["job_id"])
