@@ -15,6 +15,8 @@ from sqlalchemy.ext.compiler import compiles
 from storage.errors import DatabaseUnavailable
 
 SQLITE_WAIT_SECONDS = 30
+# A machine that freezes inside a transaction keeps its rows locked, and so the reaper waiting, until its session ends.
+FROZEN_SECONDS = 5
 
 
 class db_now(sa.sql.functions.FunctionElement[Any]):  # noqa: N801  (named like the SQL function it is)
@@ -124,16 +126,28 @@ def _available() -> Iterator[None]:
         yield
     except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as problem:
         raise DatabaseUnavailable(f"the database did not answer: {problem}") from problem
+    except sa.exc.InternalError as problem:
+        if not problem.connection_invalidated:
+            raise
+        raise DatabaseUnavailable(f"the database ended the session: {problem}") from problem
 
 
 def _make_engine(url: str) -> sa.Engine:
     parsed = sa.make_url(url)
     if parsed.get_backend_name() == "postgresql":
-        return sa.create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=10)
+        engine = sa.create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=10)
+        sa.event.listen(engine, "connect", _bound_idling)
+        return engine
     engine = sa.create_engine(parsed, connect_args={"timeout": SQLITE_WAIT_SECONDS})
     sa.event.listen(engine, "connect", _set_pragmas)
     sa.event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _bound_idling(connection: Any, _record: Any) -> None:
+    # Not as a parameter of the connection: poolers such as PgBouncer refuse those.
+    connection.execute(f"SET idle_in_transaction_session_timeout = '{FROZEN_SECONDS}s'")
+    connection.commit()
 
 
 def _set_pragmas(connection: Any, _record: Any) -> None:

@@ -24,6 +24,8 @@ orphan objects collected
 zombie: SIGSTOP past the lease, SIGCONT
     integration/faults/test_worker.py::test_a_zombie_that_was_about_to_finish_changes_nothing
     integration/worker/test_deaths.py::test_a_zombie_writes_nothing_and_removes_what_it_stored
+zombie inside its commit, with the row locked
+    integration/faults/test_worker.py::test_a_worker_frozen_in_its_commit_holds_up_no_reaper
 the same message 100 times
     integration/faults/test_worker.py::test_the_same_ring_a_hundred_times_is_one_run
 poison job in a batch of 8

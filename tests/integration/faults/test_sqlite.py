@@ -10,7 +10,7 @@ from tests.integration.faults.office import run_clerks
 from tests.jobs import Desk
 from tests.service import settings
 
-PROCESSES, JOBS = 8, 20
+PROCESSES, JOBS = 8, 12
 
 
 def test_eight_processes_wait_for_each_other(tmp_path: Path, sqlite_url: str) -> None:

@@ -41,6 +41,19 @@ def test_a_zombie_that_was_about_to_finish_changes_nothing(ward: Ward) -> None:
     ward.await_end([job.id])
 
 
+def test_a_worker_frozen_in_its_commit_holds_up_no_reaper(ward: Ward) -> None:
+    """It holds the row's lock until PostgreSQL ends its session; what it commits after that finds another attempt."""
+    job = ward.submit()
+    with ward.reaping(), ward.worker(name="frozen", env=failpoint("before_commit:stop")) as frozen:
+        eventually(lambda: stopped(frozen), 60, ward.log)
+        with ward.worker(name="other"):
+            done = ward.await_state(job, JobState.SUCCEEDED)
+        assert done.images[0].key.startswith(f"results/{job.id}/2-")
+        os.kill(frozen.pid, signal.SIGCONT)
+        eventually(lambda: ward.made() == [done.images[0].key], 30, ward.log)
+    ward.await_end([job.id])
+
+
 def test_the_same_ring_a_hundred_times_is_one_run(ward: Ward) -> None:
     job = ward.submit()
     app, message = make_app(ward.settings.redis_url), {"model": "default", "job_id": job.id}
