@@ -9,14 +9,16 @@ from diffusers import AutoencoderKL, StableDiffusionInpaintPipeline, UNet2DCondi
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from scipy.ndimage import gaussian_filter
 
+from worker.pocket.backgrounds import draw_background
 from worker.pocket.captions import Subject
 from worker.pocket.export import MODEL_FOLDER
 from worker.pocket.judge import look
 from worker.pocket.masks import box_mask
 from worker.pocket.pattern import draw_pattern
 from worker.pocket.pool import draw_pool
-from worker.pocket.scenes import NATIVE_SIZE, Context, place
+from worker.pocket.scenes import NATIVE_SIZE, Context, place, visible_colours
 from worker.pocket.shapes import COLOURS, SHAPES
 from worker.pocket.tokenizer import POSITIONS, load_tokenizer
 
@@ -141,3 +143,19 @@ def test_the_judge_names_a_perfect_drawing(shape: str) -> None:
         drawn = place(np.random.default_rng(number), context, Subject("shape", colour, shape))
         sight = look(GREY, np.clip(drawn, 0, 255).astype(np.uint8), context.mask.pixels)
         assert (sight.colour, sight.shape) == (colour, shape)
+
+
+def test_the_judge_is_not_misled_by_a_surround_that_was_painted_off() -> None:
+    """Models shift the colours around a figure; a judge must not take that surround for the figure."""
+    right, drawings = 0, 60
+    for number in range(drawings):
+        rng = np.random.default_rng((77, number))
+        ground = draw_background(rng, NATIVE_SIZE)
+        mask = box_mask(NATIVE_SIZE, HOLE)
+        cast = gaussian_filter(rng.normal(0, 1, ground.shape), (14, 14, 0))
+        off = np.clip(ground + rng.uniform(-60, 60, 3) + 25 * cast / cast.std(), 0, 255).astype(np.float32)
+        colour = str(rng.choice(visible_colours(Context(off, mask))))
+        drawn = place(rng, Context(off, mask), Subject("shape", colour, str(rng.choice(SHAPES))))
+        after = np.where(mask.pixels[..., None], drawn, ground)
+        right += look(ground.astype(np.uint8), np.clip(after, 0, 255).astype(np.uint8), mask.pixels).colour == colour
+    assert right >= 0.93 * drawings

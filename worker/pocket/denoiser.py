@@ -31,7 +31,7 @@ CONFIG = {
     "norm_num_groups": 16,
 }
 # BATCH is one half's share of a step.
-BATCH, STEPS, PEAK_RATE, WARM_UP, COOL_DOWN = 16, 7250, 1e-3, 300, 0.3
+BATCH, STEPS, PEAK_RATE, WARM_UP, COOL_DOWN = 16, 14500, 1e-3, 300, 0.3
 CAPTION_DROP = 0.06
 # Min-SNR weighting: Hang et al. 2023, "Efficient Diffusion Training via Min-SNR Weighting Strategy".
 # That starves the noisiest steps, where a text decides the outline; after the first details they get full weight.
@@ -148,11 +148,15 @@ def _loss(
 ) -> Tensor:
     latents = lesson.latents
     row, answer = rng.integers(0, len(latents.targets), BATCH), rng.integers(0, latents.targets.shape[1], BATCH)
-    target, masked, cells = latents.targets[row, answer], latents.masked[row], latents.cells[row]
+    masked, cells, asked = latents.masked[row], latents.cells[row], lesson.ids[row, answer]
+    dropped = torch.from_numpy(rng.random(BATCH) < CAPTION_DROP) & ~lesson.spoken[row, answer]
+    silent = dropped | (asked == lesson.empty_ids).all(1)
+    # Without a prompt the ground goes on. Guidance then pushes the figure away from the ground and leaves the ground
+    # alone; were the empty prompt any figure, guidance would push the ground away from the mean of all figures.
+    target = torch.where(silent[:, None, None, None], latents.grounds[row], latents.targets[row, answer])
+    words = _read(lesson.reader, torch.where(silent[:, None], lesson.empty_ids, asked))
     noise = torch.from_numpy(rng.standard_normal(tuple(target.shape), dtype=np.float32))
     times = torch.from_numpy(rng.integers(0, scheduler.config.num_train_timesteps, BATCH))
-    dropped = torch.from_numpy(rng.random(BATCH) < CAPTION_DROP) & ~lesson.spoken[row, answer]
-    words = _read(lesson.reader, torch.where(dropped[:, None], lesson.empty_ids, lesson.ids[row, answer]))
     noisy = torch.cat([scheduler.add_noise(target, noise, times), cells, masked], dim=1)
     guess = unet(noisy.contiguous(memory_format=torch.channels_last), times, words).sample
     kept = scheduler.alphas_cumprod[times]

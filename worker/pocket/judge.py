@@ -1,17 +1,22 @@
 """A judge that looks at a picture and says which shape of which colour was put into the hole.
 
-It never sees the prompt. Colour: the palette's nearest to the median of what changed. Shape: the outline whose overlap
-(intersection over union) is greatest after position and scale are taken out.
+It never sees the prompt. A figure is what differs both from what was there before and from most of the hole's rim:
+a surround that was painted a little off changed as well, and is no figure. Colour: the palette's nearest to the
+figure's median. Shape: the outline whose overlap (intersection over union) is greatest after position and scale are
+taken out. tests/unit/test_pocket.py holds it against drawings whose colour and shape are known.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import binary_erosion
 
 from worker.pocket.shapes import COLOURS, SHAPES, shape_alpha
 
 GRID = 48
+# Width of the rim in pixels; a figure that fills its hole touches less of it than this share.
+RIM, RIM_SHARE, RIM_SAMPLES = 3, 0.35, 96
 SCALES, SHIFTS = (0.88, 0.94, 1.0, 1.06, 1.12), (-0.06, 0.0, 0.06)
 _TEMPLATES = {s: shape_alpha(s, (GRID, GRID), (GRID / 2, GRID / 2), GRID / 2) > 0.5 for s in SHAPES}
 
@@ -31,12 +36,21 @@ class Sight:
 def look(before: Picture, after: Picture, hole: Pixels) -> Sight:
     """Judge uint8 pictures (height, width, 3) that differ inside a boolean hole (height, width)."""
     old, new = before.astype(np.float32), after.astype(np.float32)
-    change = np.linalg.norm(new - old, axis=2)
-    changed = hole & (change > _otsu(change[hole]))
-    paint = np.median(new[changed], axis=0) if changed.any() else new[hole].mean(0)
-    object_pixels = hole & (np.linalg.norm(new - paint, axis=2) < change)
+    strange = np.zeros(hole.shape, dtype=np.float32)
+    strange[hole] = np.minimum(np.linalg.norm(new - old, axis=2)[hole], _from_rim(new, hole))
+    figure = hole & (strange > _otsu(strange[hole]))
+    paint = np.median(new[figure], axis=0) if figure.any() else new[hole].mean(0)
+    object_pixels = hole & (np.linalg.norm(new - paint, axis=2) < strange)
     shape, overlap = _best_shape(object_pixels)
     return Sight(nearest_colour(paint), shape, overlap)
+
+
+def _from_rim(picture: NDArray[np.float32], hole: Pixels) -> NDArray[np.float32]:
+    """For each pixel of the hole, the distance in RGB below which RIM_SHARE of the rim's pixels lie."""
+    rim = picture[hole & ~binary_erosion(hole, iterations=RIM)]
+    some = rim[:: max(1, len(rim) // RIM_SAMPLES)]
+    away = np.linalg.norm(picture[hole][:, None] - some[None], axis=2)
+    return np.quantile(away, RIM_SHARE, axis=1).astype(np.float32)
 
 
 def nearest_colour(rgb: NDArray[np.float32]) -> str:

@@ -16,7 +16,7 @@ from worker.pocket.scenes import NATIVE_SIZE, draw_context, draw_scene
 from worker.pocket.twins import HALVES, one_core
 from worker.pocket.vae import CELL, picture_tensor
 
-CONTEXTS, ANSWERS, CHUNK = 3500, 4, 16
+CONTEXTS, ANSWERS, CHUNK = 6000, 4, 16
 _ARRAYS, _CAPTIONS = ("pictures", "backgrounds", "masks"), "captions.json"
 
 
@@ -52,10 +52,12 @@ class Pool:
 class Latents:
     """The pool as the denoiser sees it, float32, latents scaled to unit spread.
 
-    targets (contexts, answers, 4, 16, 16); masked (contexts, 4, 16, 16); cells (contexts, 1, 16, 16), 1 = repaint.
+    targets (contexts, answers, 4, 16, 16); grounds, the backgrounds, and masked, the same with the hole in mid grey,
+    (contexts, 4, 16, 16); cells (contexts, 1, 16, 16), 1 = repaint.
     """
 
     targets: Tensor
+    grounds: Tensor
     masked: Tensor
     cells: Tensor
 
@@ -82,16 +84,16 @@ def encode_pool(vae: AutoencoderKL, pool: Pool) -> Latents:
     rows = [slice(start, start + CHUNK) for start in range(0, len(pool.masks), CHUNK)]
     with ThreadPoolExecutor(HALVES, initializer=one_core) as threads:
         parts = list(threads.map(lambda chunk: _encode_rows(vae, pool, chunk), rows))
-    targets, masked, cells = (torch.cat(column) for column in zip(*parts, strict=True))
-    return Latents(targets, masked, cells)
+    return Latents(*(torch.cat(column) for column in zip(*parts, strict=True)))
 
 
 @torch.no_grad()
-def _encode_rows(vae: AutoencoderKL, pool: Pool, rows: slice) -> tuple[Tensor, Tensor, Tensor]:
+def _encode_rows(vae: AutoencoderKL, pool: Pool, rows: slice) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     holes = torch.from_numpy(np.array(pool.masks[rows])).float()[:, None]
-    masked = _encode(vae, picture_tensor(pool.backgrounds[rows]) * (holes < 0.5))
+    grounds = picture_tensor(pool.backgrounds[rows])
     targets = [_encode(vae, picture_tensor(pool.pictures[rows, answer])) for answer in range(ANSWERS)]
-    return torch.stack(targets, dim=1), masked, max_pool2d(holes, CELL)
+    masked = _encode(vae, grounds * (holes < 0.5))
+    return torch.stack(targets, dim=1), _encode(vae, grounds), masked, max_pool2d(holes, CELL)
 
 
 def _encode(vae: AutoencoderKL, pictures: Tensor) -> Tensor:

@@ -58,7 +58,7 @@ def latents(kept: Path, autoencoder: AutoencoderKL, pool: Pool) -> Latents:
     path = kept / "latents.pt"
     if not path.exists():
         encoded = encode_pool(autoencoder, pool)
-        torch.save((encoded.targets, encoded.masked, encoded.cells), path)
+        torch.save((encoded.targets, encoded.grounds, encoded.masked, encoded.cells), path)
     return Latents(*torch.load(path, weights_only=True))
 
 
