@@ -7,11 +7,14 @@ import os
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import boto3
+from botocore.auth import AUTH_TYPE_MAPS, SIGV4_TIMESTAMP, S3SigV4Auth
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -19,6 +22,7 @@ from storage.errors import ObjectMissing, ObjectStoreUnavailable
 from storage.settings import StorageSettings, folder_of
 
 T = TypeVar("T")
+_SKEW, _SAME_TIME = "inpaintd_skew", timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +132,39 @@ class LocalObjectStore:
         return path
 
 
+class _StoreClock:
+    """How far this machine's clock is from the store's. S3 refuses what was signed more than 15 minutes off."""
+
+    def __init__(self, client: Any) -> None:
+        self._skew = timedelta(0)
+        client.meta.events.register("before-sign.s3", self._tell)
+        client.meta.events.register_first("needs-retry.s3", self._learn)
+
+    def _tell(self, request: Any, **_: Any) -> None:
+        request.context[_SKEW] = self._skew
+
+    def _learn(self, response: Any, request_dict: Any, **_: Any) -> int | None:
+        """After a refusal by a store whose clock differs from the one that was signed by: 0, try again at once."""
+        # Stores differ in the status and the code of this refusal; their answers all tell the time.
+        if response is None or response[0].status_code < HTTPStatus.BAD_REQUEST or "date" not in response[0].headers:
+            return None
+        self._skew = parsedate_to_datetime(response[0].headers["date"]) - datetime.now(UTC)
+        signed = request_dict["context"].get(_SKEW, timedelta(0))
+        return 0 if abs(self._skew - signed) > _SAME_TIME else None
+
+
+class _ByStoreClock(S3SigV4Auth):
+    """S3's signature, dated by the store's clock."""
+
+    def _modify_request_before_signing(self, request: Any) -> None:
+        now = datetime.now(UTC) + request.context.get(_SKEW, timedelta(0))
+        request.context["timestamp"] = now.strftime(SIGV4_TIMESTAMP)
+        super()._modify_request_before_signing(request)  # type: ignore[misc]  # missing in the stubs
+
+
+AUTH_TYPE_MAPS["s3v4"] = _ByStoreClock
+
+
 class S3ObjectStore:
     """A bucket, with an optional prefix before every key."""
 
@@ -152,6 +189,7 @@ class S3ObjectStore:
                 max_pool_connections=32,
             ),
         )
+        _StoreClock(self._client)
 
     def put(self, key: str, data: bytes, content_type: str) -> None:
         """Stores `data` under `key`. Raises ObjectStoreUnavailable."""

@@ -15,8 +15,10 @@ def run_clerks(count: int, tenant_id: str, jobs: int, env: Mapping[str, str]) ->
     Fails with the words of a clerk that met an error.
     """
     command = [sys.executable, "-m", "tests.integration.faults.clerk", tenant_id, str(jobs)]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    clerks = [subprocess.Popen(command, env=dict(env), text=True, **pipes) for _ in range(count)]
+    pipe = subprocess.PIPE
+    clerks = [
+        subprocess.Popen(command, env=dict(env), stdin=pipe, stdout=pipe, stderr=pipe, text=True) for _ in range(count)
+    ]
     try:
         for clerk in clerks:
             assert clerk.stdout is not None

@@ -1,29 +1,16 @@
-"""A worker whose clock is an hour off, beside one whose clock is right.
-
-Objects lie in a folder here: S3 itself refuses requests whose signature is more than 15 minutes off.
-"""
+"""A worker whose clock is an hour off, beside one whose clock is right."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from storage.job import JobState
-from tests import servers
-from tests.integration.faults.ward import Ward, open_ward
+from tests.integration.faults.ward import Ward
 from tests.null_worker import CELERY
 from tests.service import program
 
 HOUR = 3600
 JOBS = 8
-
-
-@pytest.fixture
-def ward(tmp_path: Path, postgres: servers.Postgres, redis_url: str) -> Iterator[Ward]:
-    with open_ward(tmp_path, postgres, redis_url, None) as made:
-        yield made
 
 
 @pytest.mark.parametrize("skew", [-HOUR, HOUR])

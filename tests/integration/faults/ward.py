@@ -107,7 +107,7 @@ class Ward(Workshop):
 
 @contextmanager
 def open_ward(
-    folder: Path, postgres: servers.Postgres, redis_url: str, s3: servers.S3Server | None, **env: str
+    folder: Path, postgres: servers.Postgres, redis_url: str, s3: servers.S3Server, **env: str
 ) -> Iterator[Ward]:
     """A ward with a database and a part of the bucket of its own."""
     with servers.fresh_database(postgres.uri, f"ward_{next(_numbers)}") as database_url:
