@@ -1,19 +1,31 @@
 """Group commit: callers that come while a call is under way share the next one.
 
 A commit costs the same for one row as for fifty. The first caller leads: it does the work of everybody who waits by
-then, and the others only wait. Nobody waits for a timer, so a lone caller is as fast as without.
+then, answers them, and hands the lead to the first of those who came meanwhile. Nobody waits for a timer, so a lone
+caller is as fast as without.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
 LARGEST = 128
+
+
+class _Place(Generic[T, R]):
+    """A caller's place in the line. It sleeps on a lock of its own, so that only who has to wake up does."""
+
+    __slots__ = ("answer", "item", "wake")
+
+    def __init__(self, item: T) -> None:
+        self.item = item
+        self.answer: list[R | Exception] = []
+        self.wake = threading.Lock()
+        self.wake.acquire()
 
 
 class Group(Generic[T, R]):
@@ -23,29 +35,51 @@ class Group(Generic[T, R]):
         self._work = work
         self._largest = largest
         self._lock = threading.Lock()
-        self._working = threading.Lock()
-        self._waiting: list[tuple[T, Future[R]]] = []
+        self._waiting: list[_Place[T, R]] = []
+        self._led = False
 
     def __call__(self, item: T) -> R:
         """The answer to `item`. Raises what stands in its place, or what the shared call raised."""
-        future: Future[R] = Future()
+        place = _Place[T, R](item)
         with self._lock:
-            self._waiting.append((item, future))
-        while not future.done():
-            with self._working:
-                if not future.done():
-                    self._lead()
-        return future.result()
+            self._waiting.append(place)
+            leads, self._led = not self._led, True
+        if not leads:
+            self._sleep(place)
+        if not place.answer:
+            self._lead()
+        answer = place.answer[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     def _lead(self) -> None:
         with self._lock:
             taken, self._waiting = self._waiting[: self._largest], self._waiting[self._largest :]
+        for place, answer in zip(taken, self._answers([place.item for place in taken]), strict=True):
+            place.answer.append(answer)
+            place.wake.release()
+        self._hand_over()
+
+    def _sleep(self, place: _Place[T, R]) -> None:
         try:
-            answers = self._work([item for item, _ in taken])
+            place.wake.acquire()
+        except BaseException:  # an interrupt: nobody may wait for a caller who has gone
+            with self._lock:
+                was_first = self._waiting[:1] == [place]
+                self._waiting = [other for other in self._waiting if other is not place]
+            if was_first and place.wake.locked() is False:
+                self._hand_over()
+            raise
+
+    def _hand_over(self) -> None:
+        with self._lock:
+            self._led = bool(self._waiting)
+            if self._led:
+                self._waiting[0].wake.release()
+
+    def _answers(self, items: list[T]) -> list[R | Exception]:
+        try:
+            return self._work(items)
         except BaseException as error:  # noqa: BLE001  (it belongs to everyone who shared the call)
-            answers = [error if isinstance(error, Exception) else RuntimeError(repr(error))] * len(taken)
-        for (_, future), answer in zip(taken, answers, strict=True):
-            if isinstance(answer, Exception):
-                future.set_exception(answer)
-            else:
-                future.set_result(answer)
+            return [error if isinstance(error, Exception) else RuntimeError(repr(error))] * len(items)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -101,60 +103,36 @@ class _Claims:
 
     def __init__(self, connection: sa.Connection, owner: str, models: Sequence[str], lease_seconds: float) -> None:
         self._connection = connection
-        self._owner = owner
-        self._models = list(models)
-        self._lease_seconds = lease_seconds
-        limited = sa.select(tenants.c.id, tenants.c.max_running).where(tenants.c.max_running.is_not(None))
-        locked = connection.execute(limited.order_by(tenants.c.id).with_for_update(key_share=True)).all()
-        self._room = {row.id: row.max_running - self._running(row.id) for row in locked}
+        self._own = {"owner": owner, "lease": lease_seconds}
+        self._models = {"due_models": list(models), "lonely_models": list(models)}
+        self._room: dict[str, int] | None = None
 
     def take(self, limit: int, *, may_solo: bool) -> list[Job]:
         """The fairest due jobs, now running under a lease."""
-        due = self._due(limit, may_solo)
-        chosen = self._within_limits(due) if self._room else _ids(due)
-        statement = (
-            sa.update(jobs)
-            .where(jobs.c.id.in_(chosen))
-            .values(
-                state=JobState.RUNNING,
-                attempt=jobs.c.attempt + 1,
-                lease_owner=self._owner,
-                lease_expires_at=db_now(self._lease_seconds),
-                started_at=sa.func.coalesce(jobs.c.started_at, db_now()),
-                step=0,
-            )
-            .returning(jobs)
-        )
-        rows = self._connection.execute(statement).all()
+        wanted = {"wanted": limit, **self._models}
+        # One statement, which takes nothing where some tenant has a limit; most deployments set none.
+        rows = self._connection.execute(_claim_due(may_solo=may_solo), wanted | self._own).all()
+        if not rows and (room := self._rooms()):
+            full = [tenant_id for tenant_id, free in room.items() if free <= 0]
+            due = _due(may_solo=may_solo, some_full=bool(full))
+            chosen = self._within_limits(self._connection.execute(due, wanted | {"full": full}), room)
+            rows = self._connection.execute(_claim(), {"chosen": chosen} | self._own).all()
         return [job_of(row) for row in sorted(rows, key=lambda row: (row.fair_key, row.id))]
 
-    def _due(self, limit: int, may_solo: bool) -> sa.Select[tuple[str, str]]:
-        waiting = sa.and_(
-            jobs.c.state == JobState.QUEUED, jobs.c.not_before <= db_now(), jobs.c.model_alias.in_(self._models)
-        )
-        in_time = sa.or_(jobs.c.deadline_at.is_(None), jobs.c.deadline_at > db_now())
-        statement = sa.select(jobs.c.id, jobs.c.tenant_id).where(waiting, in_time)
-        full = [tenant_id for tenant_id, room in self._room.items() if room <= 0]
-        if full:
-            statement = statement.where(jobs.c.tenant_id.not_in(full))
-        if not may_solo:
-            statement = statement.where(jobs.c.solo.is_(False), ~self._solo_is_overdue())
-        ordered = statement.order_by(jobs.c.fair_key, jobs.c.id).limit(limit)
-        return ordered.with_for_update(skip_locked=True, of=jobs)
+    def _rooms(self) -> dict[str, int]:
+        if self._room is None:
+            locked = self._connection.execute(_limited().with_for_update(key_share=True)).all()
+            self._room = {row.id: row.max_running - self._running(row.id) for row in locked}
+        return self._room
 
-    def _solo_is_overdue(self) -> sa.ColumnElement[bool]:
-        other = jobs.alias("lonely")
-        since = db_now(-SOLO_PATIENCE_SECONDS)
-        mine = sa.and_(other.c.model_alias.in_(self._models), other.c.state == JobState.QUEUED, other.c.solo)
-        return sa.select(other.c.id).where(mine, other.c.not_before < since).exists()
-
-    def _within_limits(self, due: sa.Select[tuple[str, str]]) -> list[str]:
+    def _within_limits(self, due: Iterable[sa.Row[Any]], room: dict[str, int]) -> list[str]:
         chosen: list[str] = []
-        for row in self._connection.execute(due):
-            room = self._room.get(row.tenant_id)
-            if room is None or room > 0:
+        for row in due:
+            if row.tenant_id not in room:
                 chosen.append(row.id)
-                self._room |= {} if room is None else {row.tenant_id: room - 1}
+            elif room[row.tenant_id] > 0:
+                chosen.append(row.id)
+                room[row.tenant_id] -= 1
         return chosen
 
     def _running(self, tenant_id: str) -> int:
@@ -162,7 +140,66 @@ class _Claims:
         return self._connection.scalar(sa.select(sa.func.count()).select_from(jobs).where(mine)) or 0
 
 
-def _ids(due: sa.Select[tuple[str, str]]) -> sa.Select[tuple[str]]:
+# What a Job is made of, and nothing that only the queue needs: a claim returns many rows.
+_UNREAD = {"cost", "model_alias", "not_before", "lease_owner", "lease_expires_at", "fingerprint", "webhook_id"}
+_CLAIMED = [column for column in jobs.c if column.name not in _UNREAD]
+
+# Statements are built once: putting one together costs more than running it.
+
+
+@functools.cache
+def _limited() -> sa.Select[Any]:
+    limited = sa.select(tenants.c.id, tenants.c.max_running).where(tenants.c.max_running.is_not(None))
+    return limited.order_by(tenants.c.id)
+
+
+@functools.cache
+def _due(*, may_solo: bool, some_full: bool) -> sa.Select[tuple[str, str]]:
+    waiting = sa.and_(
+        jobs.c.state == JobState.QUEUED, jobs.c.not_before <= db_now(), jobs.c.model_alias.in_(_several("due_models"))
+    )
+    in_time = sa.or_(jobs.c.deadline_at.is_(None), jobs.c.deadline_at > db_now())
+    statement = sa.select(jobs.c.id, jobs.c.tenant_id).where(waiting, in_time)
+    if some_full:
+        statement = statement.where(jobs.c.tenant_id.not_in(_several("full")))
+    if not may_solo:
+        statement = statement.where(jobs.c.solo.is_(False), ~_solo_is_overdue())
+    ordered = statement.order_by(jobs.c.fair_key, jobs.c.id).limit(sa.bindparam("wanted", type_=sa.Integer))
+    return ordered.with_for_update(skip_locked=True, of=jobs)
+
+
+def _solo_is_overdue() -> sa.ColumnElement[bool]:
+    other = jobs.alias("lonely")
+    mine = sa.and_(other.c.model_alias.in_(_several("lonely_models")), other.c.state == JobState.QUEUED, other.c.solo)
+    return sa.select(other.c.id).where(mine, other.c.not_before < db_now_once(-SOLO_PATIENCE_SECONDS)).exists()
+
+
+@functools.cache
+def _claim_due(*, may_solo: bool) -> sa.sql.dml.ReturningUpdate[Any]:
+    """Chooses and takes with one statement."""
     # Materialized, or PostgreSQL may run the inner query again and take more rows than the limit.
+    due = _due(may_solo=may_solo, some_full=False).where(~_limited().exists())
     chosen = due.cte("due").prefix_with("MATERIALIZED", dialect="postgresql")
-    return sa.select(chosen.c.id)
+    return _claim_where(jobs.c.id.in_(sa.select(chosen.c.id)))
+
+
+@functools.cache
+def _claim() -> sa.sql.dml.ReturningUpdate[Any]:
+    """Takes jobs that were chosen, and locked, before."""
+    return _claim_where(jobs.c.id.in_(_several("chosen")))
+
+
+def _claim_where(which: sa.ColumnElement[bool]) -> sa.sql.dml.ReturningUpdate[Any]:
+    values = {
+        "state": JobState.RUNNING,
+        "attempt": jobs.c.attempt + 1,
+        "lease_owner": sa.bindparam("owner"),
+        "lease_expires_at": db_now(sa.bindparam("lease", type_=sa.Float)),
+        "started_at": sa.func.coalesce(jobs.c.started_at, db_now()),
+        "step": 0,
+    }
+    return sa.update(jobs).where(which).values(values).returning(*_CLAIMED)
+
+
+def _several(name: str) -> sa.BindParameter[Any]:
+    return sa.bindparam(name, expanding=True)

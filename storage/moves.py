@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -114,7 +115,9 @@ def _apply_all(connection: sa.Connection, moves: Sequence[Move]) -> bool:
     return True
 
 
-def _statement(to: JobState, names: Sequence[str]) -> sa.Update:
+@functools.cache
+def _statement(to: JobState, names: tuple[str, ...]) -> sa.Update:
+    # Built once for each shape: putting a statement together costs more than running it.
     values: dict[str, Any] = {name: sa.bindparam(f"new_{name}", type_=jobs.c[name].type) for name in names}
     values |= {"state": to, "lease_owner": None, "lease_expires_at": None}
     if to in TERMINAL:
