@@ -8,7 +8,7 @@ import time
 import psycopg
 from redis import Redis
 
-from storage.broker import Doorbell
+from storage.broker import ENOUGH_RINGS, Doorbell, queue_of
 from storage.database import Database, migrate
 from storage.job import Job
 from storage.key_store import KeyStore
@@ -17,7 +17,7 @@ from storage.submissions import Submissions
 from tests import servers
 from tests.jobs import new_job
 
-SMALL, CLAIMS, WARM_UP = 1000, 200, 20
+SMALL, CLAIMS, WARM_UP, CHUNK = 1000, 200, 20, 500
 # Copies of one accepted job, each with an id and a tag of its own, in the order of a real backlog.
 _COPY = """
 INSERT INTO jobs ({columns})
@@ -59,10 +59,13 @@ def _filled(url: str, count: int) -> Database:
 
 def _ring_for(redis_url: str, backlog: int) -> None:
     """As many rings as the submits would have made, as far as the doorbell lets them through."""
-    doorbell = Doorbell(redis_url)
-    for number in range(min(backlog, 5000)):
-        doorbell.ring("default", f"job_{number}")
-    doorbell.close(60)
+    with Redis.from_url(redis_url) as redis:
+        for _ in range(0, min(backlog, 5 * ENOUGH_RINGS), CHUNK):
+            doorbell = Doorbell(redis_url)
+            for number in range(CHUNK):
+                doorbell.ring("default", f"job_{number}")
+            doorbell.close(60)
+        print(f"{redis.llen(queue_of('default'))} rings wait in Redis")
 
 
 def _alternate(stores: list[LeaseStore]) -> list[float]:

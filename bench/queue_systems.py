@@ -72,9 +72,9 @@ def run_inpaintd(database_url: str, redis_url: str, concurrency: int) -> None:
     app.worker_main([*arguments, "--queues", queue_of("default"), "--without-gossip", "--without-mingle"])
 
 
-def procrastinate_app(database_url: str) -> procrastinate.App:
+def procrastinate_app(connector: procrastinate.BaseConnector) -> procrastinate.App:
     """Procrastinate with one task that does nothing."""
-    app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=database_url))
+    app = procrastinate.App(connector=connector)
 
     @app.task(name="paint", queue="paint")
     async def paint(job_id: str) -> None:
@@ -85,7 +85,7 @@ def procrastinate_app(database_url: str) -> procrastinate.App:
 
 async def run_procrastinate(database_url: str, concurrency: int) -> None:
     """One asynchronous worker process."""
-    app = procrastinate_app(database_url)
+    app = procrastinate_app(procrastinate.PsycopgConnector(conninfo=database_url))
     async with app.open_async():
         await app.run_worker_async(queues=["paint"], concurrency=concurrency, delete_jobs="never")
 

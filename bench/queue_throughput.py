@@ -1,6 +1,6 @@
 """How fast the queue is, beside two others on the same PostgreSQL in the same run. No engine: bookkeeping alone.
 
-    python -m bench.queue_throughput [--jobs 2000] [--rounds 3] [--backlog 1000000] [--chart docs/queue-throughput.svg]
+    python -m bench.queue_throughput [--jobs 4000] [--rounds 3] [--backlog 1000000] [--chart docs/queue-throughput.svg]
 
 Drained jobs a second of one worker process (inpaintd; a Celery task that writes one status row; procrastinate), by
 turns; inserts of each; latency from submit to start on an idle system; the claim at a backlog of 1,000 and of
@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import procrastinate
 import psycopg
 from redis import Redis
 
@@ -37,7 +38,7 @@ from tests import servers
 from tests.chaos.oracle import Oracle
 from tests.jobs import new_job
 
-CONCURRENCY, CHUNK, WAIT_SECONDS = 16, 500, 120.0
+CONCURRENCY, CHUNK, WAIT_SECONDS = 64, 500, 120.0
 SYSTEMS = ("inpaintd", "celery", "procrastinate")
 DRAIN_CELERY, DRAIN_PROCRASTINATE, CLAIM_RATIO, P50_MS, P99_MS = 2.0, 1.0, 1.5, 25.0, 100.0
 REDIS_MEGABYTES = 32.0
@@ -139,16 +140,13 @@ class Round:
         self._note("Celery, one by one, not durable", began)
 
     def _fill_procrastinate(self) -> None:
-        import procrastinate
-
-        app = procrastinate_app(self._database_url)
-        sync = app.with_connector(procrastinate.SyncPsycopgConnector(conninfo=self._database_url))
-        with sync.open():
-            sync.schema_manager.apply_schema()
+        app = procrastinate_app(procrastinate.SyncPsycopgConnector(conninfo=self._database_url))
+        with app.open():
+            app.schema_manager.apply_schema()
             began = time.perf_counter()
             for start in range(0, self._jobs, CHUNK):
                 args = [{"job_id": f"job_{number}"} for number in range(start, start + CHUNK)]
-                sync.tasks["paint"].batch_defer(*args)
+                app.tasks["paint"].batch_defer(*args)
             self._note("procrastinate, bulk, durable", began)
 
     def _note(self, name: str, began: float) -> None:
@@ -198,7 +196,7 @@ def measure_drains(postgres: str, redis_url: str, jobs: int, rounds: int) -> Fig
 def main() -> int:
     """The program."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--jobs", type=int, default=2000, help=f"jobs a drain, a multiple of {CHUNK}")
+    options.add_argument("--jobs", type=int, default=4000, help=f"jobs a drain, a multiple of {CHUNK}")
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--backlog", type=int, default=1_000_000)
     options.add_argument("--chart", type=Path, help="draw the ratios here, as SVG")
