@@ -30,7 +30,7 @@ def draw_chart(path: Path, drained: dict[str, list[float]]) -> None:
         axes.plot(ratios, [place] * len(ratios), "o", color="#24292f", markersize=4)
         axes.text(max(ratios) + 0.06, place, f"{median:.1f}x", va="center")
     axes.set_yticks(range(len(NAMES)), list(NAMES.values()))
-    axes.set_xlabel("jobs a second of one worker process, Celery with a status row = 1 (dots: rounds)")
+    axes.set_xlabel("drained jobs a second, Celery = 1; dots are rounds")
     axes.spines[["top", "right"]].set_visible(False)
     axes.margins(x=0.12)
     figure.tight_layout()
