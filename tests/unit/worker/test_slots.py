@@ -110,6 +110,8 @@ def test_a_drain_lets_jobs_finish_within_the_grace(gate: threading.Event) -> Non
     assert queue.works["a"].began.wait(5)
     drained = threading.Thread(target=slots.drain, args=[30])
     drained.start()
+    while not slots._draining:
+        drained.join(0.001)
     gate.set()
     drained.join(5)
     assert not drained.is_alive()
