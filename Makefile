@@ -4,8 +4,8 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 RUNS ?= 1
-JOBS ?= 300
-FAULTS ?= 30
+JOBS ?= 120
+FAULTS ?= 12
 SEED ?=
 
 .PHONY: demo test chaos bench-queue check format install clean

@@ -17,8 +17,8 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--seed", type=int, help="first seed; drawn and printed when left out")
     options.add_argument("--runs", type=int, default=1, help="seeds in a row")
-    options.add_argument("--jobs", type=int, default=300)
-    options.add_argument("--faults", type=int, default=30)
+    options.add_argument("--jobs", type=int, default=120)
+    options.add_argument("--faults", type=int, default=12)
     chosen = options.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything it started is ended
     first = secrets.randbelow(100_000) if chosen.seed is None else chosen.seed
