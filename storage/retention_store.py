@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from storage.database import Database, db_now, db_now_once
 from storage.job import JobState
 from storage.tables import Moment, files, idempotency_keys, jobs
+from storage.webhook_tables import webhook_attempts, webhook_deliveries
 
 _DAY = 86400.0
 _HOUR = 3600.0
@@ -71,11 +72,15 @@ class RetentionStore:
             return [EndedJob(row.id, _own_keys(row)) for row in connection.execute(statement)]
 
     def mark_erased(self, job_ids: Collection[str]) -> None:
-        """Notes that the objects of these jobs are gone."""
+        """Notes that the objects of these jobs are gone, and removes what was sent about them by webhook."""
         if not job_ids:
             return
         erased = sa.update(jobs).where(jobs.c.id.in_(job_ids), jobs.c.erased_at.is_(None)).values(erased_at=db_now())
+        theirs = webhook_deliveries.c.job_id.in_(job_ids)
+        sent = sa.select(webhook_deliveries.c.id).where(theirs)
         with self._database.transaction() as connection:
+            connection.execute(sa.delete(webhook_attempts).where(webhook_attempts.c.delivery_id.in_(sent)))
+            connection.execute(sa.delete(webhook_deliveries).where(theirs))
             connection.execute(erased)
 
     def files(self, *, older_than_days: float, after: str, limit: int) -> FilePage:

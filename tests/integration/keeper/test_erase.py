@@ -19,6 +19,8 @@ from storage.job_reader import JobReader
 from storage.object_store import ObjectStore
 from storage.retention_store import RetentionStore
 from storage.tables import files, idempotency_keys
+from storage.webhook_store import WebhookStore
+from storage.webhook_tables import webhook_deliveries
 from tests.jobs import Desk, change, result
 
 DAY = 86400.0
@@ -192,3 +194,14 @@ def test_idempotency_keys_last_a_day(database: Database, desk: Desk, retention: 
     assert duty.do() == 0
     with database.reading() as connection:
         assert connection.execute(sa.select(idempotency_keys.c.key)).scalars().all() == ["c"]
+
+
+def test_what_was_sent_about_an_erased_job_goes_with_it(shop: Shop) -> None:
+    """A webhook's payload holds the prompt, as the job does."""
+    WebhookStore(shop.database).create(shop.desk.tenant_id, "https://hooks.example/a", ["job.started"])
+    old, young = shop.finished(days_ago=31), shop.finished(days_ago=1)
+    shop.erase_jobs()
+    with shop.database.reading() as connection:
+        left = connection.execute(sa.select(webhook_deliveries.c.job_id)).scalars().all()
+    assert left == [young.id]
+    assert old.id not in left
