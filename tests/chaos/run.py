@@ -11,6 +11,7 @@ from random import Random
 
 from producer.keeper.orphans import Collector
 from storage.database import Database
+from storage.delivery_store import LEASE_SECONDS
 from storage.object_store import open_object_store
 from storage.retention_store import RetentionStore
 from tests.chaos.deployment import Deployment, deployment
@@ -21,8 +22,8 @@ from tests.chaos.stream import Stream
 
 STEP_SECONDS = 0.01
 SETTLE_SECONDS = 180.0
-# A webhook that failed is tried again after 5 seconds, and then after 5 minutes.
-WEBHOOK_SECONDS = 30.0
+# A keeper that was cut off before it could send leaves a delivery under its lease, and only after that is it sent.
+WEBHOOK_SECONDS = LEASE_SECONDS + 30.0
 LOOK_SECONDS = 0.5
 
 
