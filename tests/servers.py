@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import shutil
@@ -87,8 +88,12 @@ class Postgres:
         execute("pg_ctl", stop, bin_path=self.server.bin_path, user=self.server.system_user)
 
     def start(self) -> None:
-        """Starts it after a stop."""
-        self.server.ensure_postgres_running()
+        """Starts it after a stop. On a busy machine recovery outlasts the wheel's patience of ten seconds."""
+        for _ in range(5):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.server.ensure_postgres_running()
+                return
+        raise TimeoutError(f"PostgreSQL did not start; see {self.server.log}")
 
     def cut_sessions(self, limit: int = 1000) -> int:
         """Ends up to `limit` client sessions, whatever they are doing, and says how many it ended."""
