@@ -41,7 +41,9 @@ class Stream:
         self._webhook_url = webhook_url
         self._numbers = itertools.count()
         self._image, self._mask = pictures()
-        self._threads = [threading.Thread(target=self._call, args=[n], name=f"caller-{n}") for n in range(CALLERS)]
+        self._threads = [
+            threading.Thread(target=self._call, args=[n], name=f"caller-{n}", daemon=True) for n in range(CALLERS)
+        ]
 
     @property
     def sent(self) -> int:
