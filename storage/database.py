@@ -32,7 +32,8 @@ class db_now(sa.sql.functions.FunctionElement[Any]):  # noqa: N801  (named like 
 
 @compiles(db_now, "postgresql")
 def _now_postgresql(element: db_now, compiler: Any, **kw: Any) -> str:
-    return f"(clock_timestamp() + make_interval(secs => {compiler.process(element.clauses, **kw)}))"
+    # Of the statement, not of the row: PostgreSQL searches an index only for a value that cannot change on the way.
+    return f"(statement_timestamp() + make_interval(secs => {compiler.process(element.clauses, **kw)}))"
 
 
 @compiles(db_now, "sqlite")
@@ -40,14 +41,6 @@ def _now_sqlite(element: db_now, compiler: Any, **kw: Any) -> str:
     # The text form SQLAlchemy stores (microseconds), so that comparisons of strings are comparisons of times.
     offset = compiler.process(element.clauses, **kw)
     return f"(strftime('%Y-%m-%d %H:%M:%f', 'now', printf('%+f seconds', {offset})) || '000')"
-
-
-def db_now_once(offset: float = 0.0) -> sa.ScalarSelect[Any]:
-    """`db_now`, read once in a statement instead of once a row: to be compared with columns that have an index.
-
-    PostgreSQL walks through a whole index rather than search it for a value that might change on the way.
-    """
-    return sa.select(db_now(offset)).scalar_subquery()
 
 
 class db_epoch(sa.sql.functions.FunctionElement[float]):  # noqa: N801
@@ -60,7 +53,7 @@ class db_epoch(sa.sql.functions.FunctionElement[float]):  # noqa: N801
 
 @compiles(db_epoch, "postgresql")
 def _epoch_postgresql(_element: db_epoch, _compiler: Any, **_kw: Any) -> str:
-    return "extract(epoch from clock_timestamp())::float8"
+    return "extract(epoch from statement_timestamp())::float8"
 
 
 @compiles(db_epoch, "sqlite")

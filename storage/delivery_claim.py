@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from storage.breaker import FAILURES
-from storage.database import db_now, db_now_once
+from storage.database import db_now
 from storage.webhook import DeliveryState
 from storage.webhook_tables import webhook_deliveries, webhook_endpoints
 
@@ -37,7 +37,7 @@ def _ready(limit: int) -> sa.Select[Any]:
     due = sa.select(delivery.endpoint_id).where(delivery.state == DeliveryState.PENDING, _is_due()).distinct()
     # Half open, the breaker lets one probe through.
     room = sa.case((endpoint.failures >= FAILURES, 1), else_=PER_ENDPOINT)
-    closed = sa.or_(endpoint.opened_until.is_(None), endpoint.opened_until <= db_now_once())
+    closed = sa.or_(endpoint.opened_until.is_(None), endpoint.opened_until <= db_now())
     statement = sa.select(endpoint.id, room.label("room")).where(closed, endpoint.id.in_(due))
     return statement.order_by(sa.func.random()).limit(limit).with_for_update(skip_locked=True, of=webhook_endpoints)
 
@@ -45,7 +45,7 @@ def _ready(limit: int) -> sa.Select[Any]:
 def _under_way(connection: sa.Connection, endpoint_id: str) -> int:
     delivery = webhook_deliveries.c
     mine = sa.and_(delivery.endpoint_id == endpoint_id, delivery.state == DeliveryState.PENDING)
-    leased = sa.and_(mine, delivery.leased_until.is_not(None), delivery.leased_until > db_now_once())
+    leased = sa.and_(mine, delivery.leased_until.is_not(None), delivery.leased_until > db_now())
     return connection.scalar(sa.select(sa.func.count()).select_from(webhook_deliveries).where(leased)) or 0
 
 
@@ -60,5 +60,5 @@ def _lease(endpoint_id: str, room: int, lease_seconds: float) -> ReturningUpdate
 
 def _is_due() -> sa.ColumnElement[bool]:
     delivery = webhook_deliveries.c
-    free = sa.or_(delivery.leased_until.is_(None), delivery.leased_until <= db_now_once())
-    return sa.and_(delivery.next_at <= db_now_once(), free)
+    free = sa.or_(delivery.leased_until.is_(None), delivery.leased_until <= db_now())
+    return sa.and_(delivery.next_at <= db_now(), free)

@@ -45,7 +45,7 @@ class Group(Generic[T, R]):
             self._waiting.append(place)
             leads, self._led = not self._led, True
         if not leads:
-            self._sleep(place)
+            place.wake.acquire()
         if not place.answer:
             self._lead()
         answer = place.answer[0]
@@ -60,17 +60,6 @@ class Group(Generic[T, R]):
             place.answer.append(answer)
             place.wake.release()
         self._hand_over()
-
-    def _sleep(self, place: _Place[T, R]) -> None:
-        try:
-            place.wake.acquire()
-        except BaseException:  # an interrupt: nobody may wait for a caller who has gone
-            with self._lock:
-                was_first = self._waiting[:1] == [place]
-                self._waiting = [other for other in self._waiting if other is not place]
-            if was_first and place.wake.locked() is False:
-                self._hand_over()
-            raise
 
     def _hand_over(self) -> None:
         with self._lock:

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from storage.database import Database, db_now, db_now_once
+from storage.database import Database, db_now
 from storage.events import Event, add_events
 from storage.job import Job, JobState, Order
 from storage.job_store import FINISH, GIVE_BACK, MAX_SOLO_CRASHES, WORKER_LOST
@@ -71,7 +71,7 @@ class LeaseStore:
 
     def reap(self) -> list[str]:
         """Takes back every job whose lease ended and returns their ids; repeated solo crashes fail for good."""
-        ended = sa.and_(jobs.c.state == JobState.RUNNING, jobs.c.lease_expires_at < db_now_once())
+        ended = sa.and_(jobs.c.state == JobState.RUNNING, jobs.c.lease_expires_at < db_now())
         # Only a crash while the job ran alone proves anything against it; the first crash makes it run alone.
         spent = sa.and_(jobs.c.solo, jobs.c.crash_count >= MAX_SOLO_CRASHES)
         counted = {"crash_count": jobs.c.crash_count + 1}
@@ -88,7 +88,7 @@ class LeaseStore:
         """Ends every waiting job whose deadline has passed and returns their ids."""
         waiting = jobs.c.state.in_([JobState.QUEUED, JobState.HELD])
         with self._database.transaction() as connection:
-            late = sa.and_(waiting, jobs.c.deadline_at < db_now_once())
+            late = sa.and_(waiting, jobs.c.deadline_at < db_now())
             return apply(connection, late, {**FINISH, "state": JobState.EXPIRED}, "job.expired")
 
 
@@ -171,7 +171,7 @@ def _due(*, may_solo: bool, some_full: bool) -> sa.Select[tuple[str, str]]:
 def _solo_is_overdue() -> sa.ColumnElement[bool]:
     other = jobs.alias("lonely")
     mine = sa.and_(other.c.model_alias.in_(_several("lonely_models")), other.c.state == JobState.QUEUED, other.c.solo)
-    return sa.select(other.c.id).where(mine, other.c.not_before < db_now_once(-SOLO_PATIENCE_SECONDS)).exists()
+    return sa.select(other.c.id).where(mine, other.c.not_before < db_now(-SOLO_PATIENCE_SECONDS)).exists()
 
 
 @functools.cache

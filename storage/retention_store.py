@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from storage.database import Database, db_now, db_now_once
+from storage.database import Database, db_now
 from storage.job import JobState
 from storage.tables import Moment, files, idempotency_keys, jobs
 from storage.webhook_tables import webhook_attempts, webhook_deliveries
@@ -66,7 +66,7 @@ class RetentionStore:
 
     def ended(self, *, older_than_days: float, limit: int) -> list[EndedJob]:
         """Up to `limit` jobs that ended longer ago than that and were not erased yet, oldest first."""
-        old = sa.and_(jobs.c.finished_at < db_now_once(-older_than_days * _DAY), jobs.c.erased_at.is_(None))
+        old = sa.and_(jobs.c.finished_at < db_now(-older_than_days * _DAY), jobs.c.erased_at.is_(None))
         statement = sa.select(jobs).where(old).order_by(jobs.c.finished_at).limit(limit)
         with self._database.reading() as connection:
             return [EndedJob(row.id, _own_keys(row)) for row in connection.execute(statement)]
@@ -107,7 +107,7 @@ class RetentionStore:
     def forget_idempotency_keys(self, *, older_than_hours: float, limit: int) -> int:
         """Removes up to `limit` idempotency keys older than that, and returns how many."""
         key = sa.tuple_(idempotency_keys.c.tenant_id, idempotency_keys.c.key)
-        old = idempotency_keys.c.created_at < db_now_once(-older_than_hours * _HOUR)
+        old = idempotency_keys.c.created_at < db_now(-older_than_hours * _HOUR)
         chosen = sa.select(idempotency_keys.c.tenant_id, idempotency_keys.c.key).where(old).limit(limit)
         with self._database.transaction() as connection:
             return connection.execute(sa.delete(idempotency_keys).where(key.in_(chosen))).rowcount

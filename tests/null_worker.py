@@ -13,8 +13,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
@@ -28,6 +27,7 @@ from storage.job_store import JobStore
 from storage.lease_store import LeaseStore
 from storage.object_store import open_object_store
 from storage.settings import StorageSettings
+from tests.unit.engine.fake_runner import FakeTrajectory
 from worker.engine.engine import Engine
 from worker.engine.request import InpaintRequest, Pixels
 from worker.settings import WorkerSettings
@@ -41,23 +41,6 @@ CELERY += ["--without-mingle", "--concurrency"]
 CLEAN = {"test_pattern": -0.2, "concept_1": -0.1}
 
 
-@dataclass(eq=False)
-class NullTrajectory:
-    """Counts its steps down."""
-
-    request: InpaintRequest
-    calls_left: int
-    dropped_text: dict[str, str] = field(default_factory=lambda: {"prompt": "", "negative_prompt": ""})
-
-    @property
-    def rows(self) -> int:
-        return 2 if self.request.guidance_scale > 1 else 1
-
-    @property
-    def group(self) -> Hashable:
-        return self.request.mask.shape
-
-
 class NullRunner:
     """Paints grey. A shared step takes `step_seconds`; prompts may kill the process or hang the engine."""
 
@@ -66,10 +49,10 @@ class NullRunner:
         self._poison = poison
         self._hang = hang
 
-    def begin(self, request: InpaintRequest) -> NullTrajectory:
-        return NullTrajectory(request, request.actual_steps)
+    def begin(self, request: InpaintRequest) -> FakeTrajectory:
+        return FakeTrajectory(request, request.actual_steps)
 
-    def predict(self, batch: Sequence[NullTrajectory]) -> list[int]:
+    def predict(self, batch: Sequence[FakeTrajectory]) -> list[int]:
         prompts = {trajectory.request.prompt for trajectory in batch}
         if self._poison in prompts:
             os._exit(POISON_STATUS)
@@ -79,10 +62,10 @@ class NullRunner:
             time.sleep(self._step_seconds)
         return [1] * len(batch)
 
-    def advance(self, trajectory: NullTrajectory, prediction: int) -> None:
+    def advance(self, trajectory: FakeTrajectory, prediction: int) -> None:
         trajectory.calls_left -= prediction
 
-    def finish(self, trajectory: NullTrajectory) -> Pixels:
+    def finish(self, trajectory: FakeTrajectory) -> Pixels:
         return np.full(trajectory.request.image.shape, 128, np.uint8)
 
 
