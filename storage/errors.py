@@ -12,7 +12,6 @@ StorageError
 ├── DeliveryNotFound       no such delivery of this webhook
 ├── TooManyWebhooks        the tenant has as many webhooks as it may have
 ├── WebhookDisabled        nothing is sent to this webhook
-├── IllegalMove            the job's state does not allow the move that was asked for
 ├── ObjectMissing          the object store holds nothing under that key
 ├── ObjectStoreUnavailable the object store did not answer; worth a retry
 ├── DatabaseUnavailable    the database did not answer; worth a retry
@@ -70,10 +69,6 @@ class TooManyWebhooks(StorageError):
 
 class WebhookDisabled(StorageError):
     """The webhook is disabled, by its owner or because its receiver said that it is gone."""
-
-
-class IllegalMove(StorageError):
-    """The job is in a state that does not allow the requested move."""
 
 
 class ObjectMissing(StorageError):

@@ -16,8 +16,6 @@ crash or an error comes on top. docs/decisions/0008 has the proof.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 
 def fair_key(
     *, virtual_time: float, last_key: float, cost: float, tenant_weight: float, priority_weight: float
@@ -28,11 +26,3 @@ def fair_key(
     flow's previous job. Tags of one flow strictly increase, so its jobs keep their order.
     """
     return max(virtual_time, last_key) + cost / (tenant_weight * priority_weight)
-
-
-def worst_wait(cost: float, weight: float, others: Iterable[tuple[float, float]]) -> float:
-    """The most work that is served before a job that is the first of its flow, in UNet rows.
-
-    `others` are (weight, largest cost) of every other flow that may have jobs. What is already running is not in it.
-    """
-    return sum(other * cost / weight + largest for other, largest in others)

@@ -52,9 +52,6 @@ class ObjectStore(Protocol):
         Raises ObjectStoreUnavailable.
         """
 
-    def keys(self, prefix: str) -> list[str]:
-        """The keys of `entries`, sorted: all at once, for folders known to be small."""
-
     def presign(self, key: str, seconds: int) -> str | None:
         """A link that reads `key` for `seconds`, or None where the store cannot give one."""
 
@@ -111,10 +108,6 @@ class LocalObjectStore:
                 yield Entry(Path(path).relative_to(root).as_posix(), datetime.fromtimestamp(modified, UTC))
         except OSError as problem:
             raise ObjectStoreUnavailable(f"{self._folder} cannot be read: {problem.strerror}") from problem
-
-    def keys(self, prefix: str) -> list[str]:
-        """The keys of `entries`, sorted."""
-        return sorted(entry.key for entry in self.entries(prefix))
 
     def presign(self, key: str, seconds: int) -> str | None:  # noqa: ARG002
         """None: a folder has no links."""
@@ -216,10 +209,6 @@ class S3ObjectStore:
         while (page := _call(lambda: next(pages, None))) is not None:
             for found in page.get("Contents", []):
                 yield Entry(found["Key"].removeprefix(self._prefix), found["LastModified"].astimezone(UTC))
-
-    def keys(self, prefix: str) -> list[str]:
-        """The keys of `entries`, sorted."""
-        return sorted(entry.key for entry in self.entries(prefix))
 
     def presign(self, key: str, seconds: int) -> str | None:
         """A link that reads `key` for `seconds`."""

@@ -26,6 +26,7 @@ from storage.job import Job, JobResult, ResultImage
 from storage.job_reader import JobFilter
 from storage.lease_store import LeaseStore
 from storage.settings import StorageSettings
+from tests.objects import keys
 
 # Nothing listens on port 1: these tests also show that no answer needs Redis.
 NO_REDIS = "redis://127.0.0.1:1/0"
@@ -70,7 +71,7 @@ class Tenant:
     def left_behind(self) -> tuple[int, int]:
         """How many jobs and how many stored objects this tenant has."""
         jobs = self.stack.services.reader.page(self.id, JobFilter(), limit=200).jobs
-        return len(jobs), len(list(self.stack.services.objects.keys(f"inputs/{self.id}/")))
+        return len(jobs), len(keys(self.stack.services.objects, f"inputs/{self.id}/"))
 
 
 def finish(services: Services, job_id: str, picture: bytes) -> Job:

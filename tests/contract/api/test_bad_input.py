@@ -16,6 +16,7 @@ from PIL import Image
 from producer.api.orders import order_from_json
 from storage.errors import TenantNotFound
 from tests.contract.api.serving import Tenant, data_uri, encoded, mask, photo, request, running
+from tests.objects import keys
 
 JSON = {"content-type": "application/json"}
 
@@ -227,7 +228,7 @@ def test_inputs_are_removed_when_the_job_cannot_be_stored(tenant: Tenant) -> Non
     order = order_from_json(json.dumps(request()).encode())
     with pytest.raises(TenantNotFound):
         submitter.submit("tnt_of_nobody", order)
-    assert list(tenant.stack.services.objects.keys("inputs/tnt_of_nobody/")) == []
+    assert keys(tenant.stack.services.objects, "inputs/tnt_of_nobody/") == []
 
 
 def test_a_body_above_the_limit_announced_or_in_chunks(tmp_path: Path) -> None:

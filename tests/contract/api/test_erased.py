@@ -10,6 +10,7 @@ from producer.keeper.erase import erasing
 from storage.retention_store import RetentionStore
 from tests.contract.api.serving import Tenant, finish, photo
 from tests.contract.api.test_bad_input import refused
+from tests.objects import keys
 
 A_MOMENT_IN_DAYS = 1e-9
 
@@ -23,8 +24,8 @@ def test_an_erased_job_still_answers_but_its_pictures_are_gone(tenant: Tenant, m
     shown = tenant.http.get(f"/v1/jobs/{job_id}").json()
     assert (shown["status"], len(shown["images"])) == ("succeeded", 1)
     refused(tenant.http.get(f"/v1/jobs/{job_id}/images/0"), 410, "image_gone")
-    assert services.objects.keys(f"inputs/{tenant.id}/") == []
-    assert services.objects.keys(f"results/{job.id}/") == []
+    assert keys(services.objects, f"inputs/{tenant.id}/") == []
+    assert keys(services.objects, f"results/{job.id}/") == []
     # A bucket makes a link for anything; it must not be handed out for what is no longer there.
     monkeypatch.setattr(type(services.objects), "presign", lambda *_: "https://bucket.example/results/x")
     refused(tenant.http.get(f"/v1/jobs/{job_id}/images/0?redirect=true", follow_redirects=False), 410, "image_gone")

@@ -7,10 +7,10 @@ from collections import Counter
 import pytest
 
 from storage.database import Database
-from storage.fairness import worst_wait
 from storage.intake import Submitted
 from storage.job import Priority
 from storage.tenant_store import TenantLimits, TenantStore
+from tests.fair_share import worst_wait
 from tests.jobs import Desk, new_job
 
 

@@ -15,6 +15,7 @@ from storage.job_reader import JobFilter, JobReader
 from storage.key_store import KeyStore
 from storage.object_store import LocalObjectStore
 from tests.jobs import Desk
+from tests.objects import keys
 
 
 @pytest.fixture
@@ -92,4 +93,4 @@ def test_a_file_without_a_row_leaves_no_bytes(database: Database, tmp_path: Path
     objects = LocalObjectStore(tmp_path / "objects")
     with pytest.raises(Exception, match=r"(?i)foreign key"):
         FileStore(database, objects).add("tnt_nobody", b"picture", "image/png", width=3, height=2)
-    assert list(objects.keys("")) == []
+    assert keys(objects) == []

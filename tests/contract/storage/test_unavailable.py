@@ -11,6 +11,7 @@ from storage.errors import DatabaseUnavailable, ObjectStoreUnavailable
 from storage.file_store import FileStore
 from storage.key_store import KeyStore
 from storage.object_store import LocalObjectStore
+from tests.objects import keys
 from tests.servers import free_port
 
 
@@ -29,7 +30,7 @@ def test_bytes_stay_while_it_is_unknown_whether_their_row_does(sqlite_url: str, 
     database.close()
     with pytest.raises(DatabaseUnavailable):
         FileStore(database, objects).add(tenant, b"picture", "image/png", width=3, height=2)
-    assert len(list(objects.keys("inputs/"))) == 1
+    assert len(keys(objects, "inputs/")) == 1
     database.close()
 
 

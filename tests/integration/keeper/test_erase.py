@@ -22,6 +22,7 @@ from storage.tables import files, idempotency_keys
 from storage.webhook_store import WebhookStore
 from storage.webhook_tables import webhook_deliveries
 from tests.jobs import Desk, change, result
+from tests.objects import keys
 
 DAY = 86400.0
 
@@ -92,7 +93,7 @@ def test_old_jobs_lose_their_pictures_and_keep_their_row(shop: Shop) -> None:
     waiting = shop.submit()
     change(shop.database, waiting.id, created_at=db_now(-99 * DAY))
     assert shop.erase_jobs() == 1
-    left = shop.objects.keys("")
+    left = keys(shop.objects)
     assert not [key for key in left if old.id in key]
     assert len([key for key in left if young.id in key]) == 3
     assert len([key for key in left if waiting.id in key]) == 2
@@ -106,9 +107,9 @@ def test_old_jobs_lose_their_pictures_and_keep_their_row(shop: Shop) -> None:
 def test_an_uploaded_file_outlives_the_job_that_used_it(shop: Shop) -> None:
     file = shop.upload(days_ago=1)
     shop.finished(31, image_key=file.key)
-    assert len(shop.objects.keys("")) == 3
+    assert len(keys(shop.objects)) == 3
     assert shop.erase_jobs() == 1
-    assert shop.objects.keys("") == [file.key]
+    assert keys(shop.objects) == [file.key]
 
 
 def test_cut_off_between_object_and_row_it_begins_again(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,7 +128,7 @@ def test_cut_off_between_object_and_row_it_begins_again(shop: Shop, monkeypatch:
     assert not shop.has_erased(job)
     monkeypatch.undo()
     assert shop.erase_jobs() == 1
-    assert shop.objects.keys("") == []
+    assert keys(shop.objects) == []
     assert shop.has_erased(job)
 
 
@@ -140,7 +141,7 @@ def test_many_jobs_and_files_go_in_chunks(shop: Shop, monkeypatch: pytest.Monkey
     shop.upload(days_ago=1)
     assert shop.erase_jobs() == 5
     assert shop.erase_files() == 5
-    assert len(shop.objects.keys("")) == 1
+    assert len(keys(shop.objects)) == 1
 
 
 def test_two_keepers_erase_the_same_jobs_without_harm(shop: Shop, retention: RetentionStore) -> None:
@@ -156,14 +157,14 @@ def test_files_go_with_their_row_unless_an_unfinished_job_needs_them(shop: Shop)
     shop.finished(1, image_key=spent.key)
     needing = [shop.submit(image_key=image.key), shop.submit(mask_key=mask.key)]
     assert shop.erase_files() == 2
-    left = {key for key in shop.objects.keys("") if "file_" in key}
+    left = {key for key in keys(shop.objects) if "file_" in key}
     assert left == {image.key, mask.key, young.key}
     with shop.database.reading() as connection:
         assert set(connection.execute(sa.select(files.c.id)).scalars()) == {image.id, mask.id, young.id}
     for job in needing:
         shop.desk.jobs.cancel(job.id, shop.desk.tenant_id)
     assert shop.erase_files() == 2
-    assert unused.key not in shop.objects.keys("")
+    assert unused.key not in keys(shop.objects)
 
 
 def test_files_are_erased_behind_a_page_of_needed_ones(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,7 +173,7 @@ def test_files_are_erased_behind_a_page_of_needed_ones(shop: Shop, monkeypatch: 
         shop.submit(image_key=shop.upload(days_ago=31).key)
     behind = shop.upload(days_ago=31)
     assert shop.erase_files() == 1
-    assert behind.key not in shop.objects.keys("")
+    assert behind.key not in keys(shop.objects)
 
 
 def test_erasing_stops_between_chunks_when_the_keeper_does(shop: Shop) -> None:

@@ -17,6 +17,7 @@ from storage.job import HeldAt, Job, JobState
 from storage.object_store import ObjectStore
 from storage.retention_store import RetentionStore, Standing
 from tests.jobs import Desk, change, result
+from tests.objects import keys
 
 NAMED, OTHER, EARLIER, LATER = "3-a", "3-b", "2-a", "4-a"
 TERMINAL_OR_HELD = ["succeeded", "failed", "blocked", "canceled", "expired", "held"]
@@ -97,7 +98,7 @@ def test_leftovers_go_and_everything_that_a_row_names_stays(
     put(objects, *kept, *lost)
     assert collect(3600) == 0
     assert collect(OLD) == len(lost)
-    assert objects.keys("") == sorted([*kept, file.key])
+    assert keys(objects) == sorted([*kept, file.key])
     assert collect(OLD) == 0
 
 
@@ -129,7 +130,7 @@ def test_pages_are_judged_with_one_look_each_and_never_all_at_once(
     monkeypatch.setattr(retention, "standing", watched)
     assert collect(OLD) == 7
     assert looks == [3, 3, 1]
-    assert objects.keys("") == []
+    assert keys(objects) == []
 
 
 def test_collecting_stops_between_pages_when_the_keeper_does(objects: ObjectStore, retention: RetentionStore) -> None:
@@ -137,7 +138,7 @@ def test_collecting_stops_between_pages_when_the_keeper_does(objects: ObjectStor
     stop.set()
     put(objects, "results/job_1/1-0-x")
     assert collecting(retention, objects, stop, seconds=1, ttl_seconds=OLD).do() == 0
-    assert objects.keys("") == ["results/job_1/1-0-x"]
+    assert keys(objects) == ["results/job_1/1-0-x"]
 
 
 def test_two_keepers_collect_at_once_without_harm(objects: ObjectStore, collect: Callable[[float], int]) -> None:
@@ -145,7 +146,7 @@ def test_two_keepers_collect_at_once_without_harm(objects: ObjectStore, collect:
     with ThreadPoolExecutor(2) as pool:
         found = sum(pool.map(collect, [OLD, OLD]))
     assert found >= 20
-    assert objects.keys("") == []
+    assert keys(objects) == []
 
 
 def _finished(database: Database, desk: Desk, state: str, **values: object) -> Job:

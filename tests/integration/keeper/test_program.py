@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
+import subprocess
 import threading
 import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -15,11 +19,12 @@ from producer.keeper.program import Connections, duties
 from producer.settings import ProducerSettings
 from storage.database import Database, db_now
 from storage.ids import new_id
-from storage.job import JobState
+from storage.job import Job, JobState
 from storage.job_reader import JobReader
 from storage.object_store import LocalObjectStore
 from storage.settings import StorageSettings
 from tests.jobs import Desk, change
+from tests.objects import keys
 from tests.servers import free_port
 from tests.service import program
 
@@ -27,12 +32,12 @@ SECONDS = 60.0
 DAY = 86400.0
 
 
-def until(holds: object, what: str) -> None:
+def until(holds: Callable[[], bool], what: str) -> None:
     """Waits until `holds()` is true."""
     end = time.monotonic() + SECONDS
     while True:
         with contextlib.suppress(httpx.TransportError):
-            if holds():  # type: ignore[operator]
+            if holds():
                 return
         assert time.monotonic() < end, what
         time.sleep(0.02)
@@ -60,18 +65,51 @@ def test_the_settings_say_what_is_erased(storage: StorageSettings, settings: Pro
     assert {"reap", "expire", "ring", "forget_keys"} <= names
 
 
-def test_two_keepers_do_all_of_it_and_end_when_told(sqlite_url: str, storage: StorageSettings, tmp_path: Path) -> None:
-    database, objects = Database(sqlite_url), LocalObjectStore(tmp_path / "objects")
-    desk, reader = Desk(database), JobReader(database)
-    lost = desk.submit()
-    desk.claim_one(lease_seconds=-1)
-    late, old = desk.submit(deadline_seconds=-1), desk.submit()
-    change(database, old.id, state="canceled", finished_at=db_now(-31 * DAY))
-    orphan = f"results/{new_id('job')}/1-x"
-    objects.put(orphan, b"x", "image/png")
-    hours_ago = time.time() - 3600
-    os.utime(tmp_path / "objects" / orphan, (hours_ago, hours_ago))
-    ports = [free_port(), free_port()]
+@dataclass(frozen=True)
+class Chores:
+    """One thing to do for each of four duties."""
+
+    lost: Job
+    late: Job
+    old: Job
+    objects: LocalObjectStore
+    reader: JobReader
+
+    @classmethod
+    def leave(cls, desk: Desk, database: Database, folder: Path) -> Chores:
+        """A lease that ended, a deadline that passed, a job of last month, and an object without a job."""
+        lost = desk.submit()
+        desk.claim_one(lease_seconds=-1)
+        late, old = desk.submit(deadline_seconds=-1), desk.submit()
+        change(database, old.id, state="canceled", finished_at=db_now(-31 * DAY))
+        objects = LocalObjectStore(folder)
+        orphan = f"results/{new_id('job')}/1-x"
+        objects.put(orphan, b"x", "image/png")
+        hours_ago = time.time() - 3600
+        os.utime(folder / orphan, (hours_ago, hours_ago))
+        return cls(lost, late, old, objects, JobReader(database))
+
+    def row(self, job: Job) -> Job:
+        """The job as it stands."""
+        return self.reader.get(job.id, job.tenant_id)
+
+    def done(self) -> bool:
+        """Whether every duty did its part."""
+        moved = (self.row(self.lost).state, self.row(self.late).state) == (JobState.QUEUED, JobState.EXPIRED)
+        return moved and self.row(self.old).erased_at is not None and keys(self.objects, "results/") == []
+
+
+@pytest.fixture
+def chores(sqlite_url: str, tmp_path: Path) -> Iterator[Chores]:
+    """A deployment with something to do."""
+    database = Database(sqlite_url)
+    yield Chores.leave(Desk(database), database, tmp_path / "objects")
+    database.close()
+
+
+@pytest.fixture
+def keepers(storage: StorageSettings, tmp_path: Path) -> Iterator[dict[int, subprocess.Popen[bytes]]]:
+    """Two keeper processes, by the ports of their metrics."""
     env = {
         **os.environ,
         "INPAINTD_DATABASE_URL": storage.database_url,
@@ -80,38 +118,29 @@ def test_two_keepers_do_all_of_it_and_end_when_told(sqlite_url: str, storage: St
         "INPAINTD_RETENTION_DAYS": "30",
         "INPAINTD_ORPHAN_TTL_SECONDS": "60",
     }
-
-    def all_done() -> bool:
-        jobs = {job.id: reader.get(job.id, desk.tenant_id) for job in (lost, late, old)}
-        return (
-            jobs[lost.id].state is JobState.QUEUED
-            and jobs[late.id].state is JobState.EXPIRED
-            and jobs[old.id].erased_at is not None
-            and objects.keys("results/") == []
-        )
-
-    def served(port: int) -> bool:
-        return 'inpaintd_keeper_run_seconds_count{duty="reap"}' in httpx.get(f"http://127.0.0.1:{port}/metrics").text
-
     with contextlib.ExitStack() as stack:
-        keepers = [
-            stack.enter_context(
-                program(
-                    f"keeper{port}",
-                    ["producer.cli", "keeper"],
-                    {**env, "INPAINTD_KEEPER_METRICS_PORT": str(port)},
-                    tmp_path,
-                )
-            )
-            for port in ports
-        ]
-        until(all_done, "the duties were not done")
-        for port in ports:
-            until(lambda port=port: served(port), "the metrics were not served")
-        began = time.monotonic()
-        for keeper in keepers:
-            keeper.terminate()
-        assert [keeper.wait(SECONDS) for keeper in keepers] == [0, 0]
-        assert time.monotonic() - began < 8
-    assert reader.get(lost.id, desk.tenant_id).crash_count == 1
-    database.close()
+        started = {}
+        for port in (free_port(), free_port()):
+            mine = {**env, "INPAINTD_KEEPER_METRICS_PORT": str(port)}
+            keeper = program(f"keeper{port}", ["producer.cli", "keeper"], mine, tmp_path)
+            started[port] = stack.enter_context(keeper)
+        yield started
+
+
+def reaps(port: int) -> bool:
+    """Whether the keeper says in its metrics that it reaps."""
+    return 'inpaintd_keeper_run_seconds_count{duty="reap"}' in httpx.get(f"http://127.0.0.1:{port}/metrics").text
+
+
+def test_two_keepers_do_all_of_it_and_end_when_told(
+    chores: Chores, keepers: dict[int, subprocess.Popen[bytes]]
+) -> None:
+    until(chores.done, "the duties were not done")
+    for port in keepers:
+        until(functools.partial(reaps, port), "the metrics were not served")
+    began = time.monotonic()
+    for keeper in keepers.values():
+        keeper.terminate()
+    assert [keeper.wait(SECONDS) for keeper in keepers.values()] == [0, 0]
+    assert time.monotonic() - began < 8
+    assert chores.row(chores.lost).crash_count == 1

@@ -21,6 +21,7 @@ from storage.params import InpaintParams
 from storage.settings import StorageSettings
 from tests.jobs import Desk
 from tests.null_worker import CELERY
+from tests.objects import keys
 from tests.service import png, program
 
 SIDE = 64
@@ -72,7 +73,7 @@ class Workshop:
 
     def made(self) -> list[str]:
         """Keys of every object that is not an input."""
-        return [key for key in self.objects.keys("") if not key.startswith("inputs/")]
+        return [key for key in keys(self.objects) if not key.startswith("inputs/")]
 
     def log(self) -> str:
         """What the processes said."""

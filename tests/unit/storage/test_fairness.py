@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.fairness import fair_key, worst_wait
+from storage.fairness import fair_key
 from storage.job import Priority
+from tests.fair_share import worst_wait
 
 costs = st.floats(1, 600)
 arrivals = st.lists(st.tuples(st.sampled_from("ABC"), costs), min_size=1, max_size=60)

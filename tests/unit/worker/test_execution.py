@@ -9,126 +9,19 @@ import itertools
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image, ImageDraw
 
-from safety.authority import load_or_create_authority
-from safety.mark_keys import MarkKeys
-from safety.policy import load_policy
-from storage import certainty
-from storage.database import Database
-from storage.errors import DatabaseUnavailable, ObjectStoreUnavailable
-from storage.failpoints import make_reach
-from storage.job import Job, JobResult, JobState
-from storage.job_reader import JobReader
-from storage.object_store import LocalObjectStore
-from storage.params import InpaintParams
-from tests.jobs import VERDICT, Desk, make_due
-from tests.service import png
-from tests.unit.engine.fake_runner import FakeRunner, FakeTrajectory
-from worker import patience
-from worker.engine.engine import Engine
-from worker.engine.request import Pixels
+from storage.job import JobState
+from tests.jobs import VERDICT, make_due
+from tests.unit.worker.workbench import CLEAN, Bench, hook
 from worker.errors import DeviceLost, NumericalFailure, OutOfMemory, PromptTooLong
 from worker.execution import Execution
-from worker.heartbeat import Heartbeat
 from worker.outcomes import MAX_ERRORS
 from worker.stop import StopReason
-from worker.tools import Tools
-
-SIDE = 96
-CLEAN = {"test_pattern": -0.2, "concept_1": -0.1}
-
-
-class GreyRunner(FakeRunner):
-    """Paints grey of the size that was asked for."""
-
-    def finish(self, trajectory: FakeTrajectory) -> Pixels:
-        super().finish(trajectory)
-        return np.full(trajectory.request.image.shape, 128, np.uint8)
-
-
-class Judge:
-    """A classifier that gives every image the same scores, or raises."""
-
-    name, version = "concepts", "1"
-
-    def __init__(self) -> None:
-        self.answer: Callable[[], dict[str, float]] = lambda: CLEAN
-
-    def scores(self, images: Sequence[Image.Image]) -> list[dict[str, float]]:
-        return [self.answer() for _ in images]
-
-
-class Bench:
-    """One worker's surroundings and one stored job."""
-
-    def __init__(self, database: Database, folder: Path) -> None:
-        self.desk = Desk(database)
-        self.reader = JobReader(database)
-        self.objects = LocalObjectStore(folder / "objects")
-        self.runner = GreyRunner()
-        self.judge = Judge()
-        engine = Engine(self.runner)
-        engine.start()
-        self.tools = Tools(
-            database=database,
-            jobs=self.desk.jobs,
-            leases=self.desk.leases,
-            objects=self.objects,
-            engine=engine,
-            model={"alias": "default", "name": "grey", "sha256": "0" * 64},
-            policy=load_policy(),
-            classifiers=[self.judge],
-            mark_keys=MarkKeys.from_secret("a secret for tests only"),
-            authority=load_or_create_authority(folder / "credentials"),
-        )
-        self.heartbeat = Heartbeat(self.desk.leases, "w1")
-
-    def store(self, **params: Any) -> Job:
-        """Submits and claims a job with a picture and a mask."""
-        rng = np.random.default_rng(1)
-        mask = Image.new("L", (SIDE, SIDE), 0)
-        ImageDraw.Draw(mask).rectangle([30, 30, 60, 60], fill=255)
-        noise = Image.fromarray(rng.integers(60, 200, (SIDE, SIDE, 3), dtype=np.uint8))
-        self.objects.put("inputs/t/image", png(noise), "image/png")
-        self.objects.put("inputs/t/mask", png(mask), "image/png")
-        asked = InpaintParams(**{"steps": 3, **params}).resolved(native_size=SIDE, seed=7)
-        self.desk.submit(params=asked)
-        return self.desk.claim_one()
-
-    def run(self, **params: Any) -> Job:
-        """Takes one job down the road and returns its row."""
-        job = self.store(**params)
-        self.execute(job)
-        return self.row(job)
-
-    def execute(self, job: Job) -> None:
-        """Takes a claimed job down the road."""
-        Execution(job, self.tools, self.heartbeat).run()
-
-    def row(self, job: Job) -> Job:
-        """The job as it stands in SQL."""
-        return self.reader.get(job.id, job.tenant_id)
-
-    def made(self) -> list[str]:
-        """Keys of every object that is not an input."""
-        return [key for key in self.objects.keys("") if not key.startswith("inputs/")]
-
-
-@pytest.fixture
-def bench(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    monkeypatch.setattr(patience, "PAUSES", (0.0, 0.0, 0.0))
-    database = Database(sqlite_url)
-    made = Bench(database, tmp_path)
-    yield made
-    made.tools.close()
 
 
 def test_a_clean_result_is_marked_stored_and_visible(bench: Bench) -> None:
@@ -221,28 +114,6 @@ def test_a_missing_input_is_named(bench: Bench) -> None:
     assert error.code == "input_missing"
 
 
-class FullStore(LocalObjectStore):
-    """Takes one object, then no more."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self.room = 1
-
-    def put(self, key: str, data: bytes, content_type: str) -> None:
-        if self.room == 0:
-            raise ObjectStoreUnavailable("full")
-        self.room -= 1
-        super().put(key, data, content_type)
-
-
-def test_a_store_that_fails_half_way_leaves_nothing_and_the_job_waits(bench: Bench, tmp_path: Path) -> None:
-    job = bench.store(num_images=3)
-    bench.tools = replace(bench.tools, objects=FullStore(tmp_path / "objects"))
-    bench.execute(job)
-    assert (bench.row(job).state, bench.row(job).error_count) == (JobState.QUEUED, 1)
-    assert bench.made() == []
-
-
 def test_a_worker_that_lost_the_job_removes_its_image(bench: Bench) -> None:
     job = bench.store()
     stale = replace(job, attempt=job.attempt - 1)
@@ -274,17 +145,6 @@ def test_a_stop_takes_effect_within_one_step(bench: Bench, reason: StopReason, s
     assert (row.state, row.error_count, row.crash_count) == (state, 0, 0)
     assert len(bench.runner.batches) <= 2
     assert (bench.runner.decoded, bench.made()) == ([], [])
-
-
-def hook(target: Any, name: str, call: Callable[[], None]) -> None:
-    """Has `call()` run before each call of a method of `target`."""
-    real = getattr(target, name)
-
-    def hooked(*arguments: Any) -> Any:
-        call()
-        return real(*arguments)
-
-    object.__setattr__(target, name, hooked)
 
 
 @pytest.mark.parametrize(("place", "steps"), [("load", 0), ("check result", 6), ("save first", 6), ("save last", 6)])
@@ -343,34 +203,6 @@ def test_a_job_whose_cancel_came_to_a_dead_worker_is_not_denoised(bench: Bench) 
     assert (bench.row(job).state, bench.runner.batches) == (JobState.CANCELED, [])
 
 
-def test_nothing_is_written_or_removed_when_the_finish_is_in_doubt(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The commit took effect, its answer was lost, and the database stayed away for as long as anyone waits."""
-    job, real = bench.store(), bench.tools.jobs.succeed
-
-    def succeed(job: Job, result: JobResult) -> bool:
-        assert real(job, result)
-        raise DatabaseUnavailable("away")
-
-    monkeypatch.setattr(bench.tools.jobs, "succeed", succeed)
-    bench.execute(job)
-    done = bench.row(job)
-    assert (done.state, done.error_count) == (JobState.SUCCEEDED, 0)
-    assert bench.made() == [image.key for image in done.images]
-
-
-def test_a_commit_whose_answer_is_lost_is_looked_up(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    job = bench.store()
-    monkeypatch.setattr(certainty, "reach", make_reach("commit_answer:raise"))
-    bench.execute(job)
-    done = bench.row(job)
-    assert done.state is JobState.SUCCEEDED
-    assert bench.made() == [image.key for image in done.images]
-    types = [event.type for event in bench.reader.events(job.id, job.tenant_id)]
-    assert types.count("job.succeeded") == 1
-
-
 def test_a_job_that_was_let_go_is_free_at_once_and_its_late_result_is_void(bench: Bench) -> None:
     job = bench.store()
     execution = Execution(job, bench.tools, bench.heartbeat)
@@ -378,44 +210,6 @@ def test_a_job_that_was_let_go_is_free_at_once_and_its_late_result_is_void(bench
     execution.run()
     row = bench.row(job)
     assert (row.state, row.crash_count, row.error_count, bench.made()) == (JobState.QUEUED, 0, 0, [])
-
-
-class Flaky(LocalObjectStore):
-    """Fails `times` times, then answers."""
-
-    times = 3
-
-    def put(self, key: str, data: bytes, content_type: str) -> None:
-        self._maybe_fail()
-        super().put(key, data, content_type)
-
-    def get(self, key: str) -> bytes:
-        self._maybe_fail()
-        return super().get(key)
-
-    def _maybe_fail(self) -> None:
-        if self.times:
-            self.times -= 1
-            raise ObjectStoreUnavailable("500")
-
-
-def test_short_troubles_of_the_store_cost_no_retry(bench: Bench, tmp_path: Path) -> None:
-    job = bench.store()
-    store = Flaky(tmp_path / "objects")
-    bench.tools = replace(bench.tools, objects=store)
-    hook(bench.judge, "scores", lambda: setattr(store, "times", 3))
-    bench.execute(job)
-    assert (bench.row(job).state, bench.row(job).error_count) == (JobState.SUCCEEDED, 0)
-
-
-def test_a_store_that_stays_away_never_makes_a_success(bench: Bench, tmp_path: Path) -> None:
-    job = bench.store()
-    store = Flaky(tmp_path / "objects")
-    store.times = 99
-    bench.tools = replace(bench.tools, objects=store)
-    bench.execute(job)
-    row = bench.row(job)
-    assert (row.state, row.error_count, row.images) == (JobState.QUEUED, 1, ())
 
 
 def test_a_job_that_lost_its_device_runs_alone_next(bench: Bench) -> None:
