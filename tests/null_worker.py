@@ -65,8 +65,8 @@ class NullRunner:
     def advance(self, trajectory: FakeTrajectory, prediction: int) -> None:
         trajectory.calls_left -= prediction
 
-    def finish(self, trajectory: FakeTrajectory) -> Pixels:
-        return np.full(trajectory.request.image.shape, 128, np.uint8)
+    def finish(self, batch: Sequence[FakeTrajectory]) -> list[Pixels]:
+        return [np.full(trajectory.request.image.shape, 128, np.uint8) for trajectory in batch]
 
 
 class NullJudge:

@@ -40,6 +40,11 @@ class Batcher(Generic[M]):
     def __len__(self) -> int:
         return sum(map(len, self._groups.values()))
 
+    @property
+    def rows(self) -> int:
+        """Rows of all who wait."""
+        return sum(member.rows for waiting in self._groups.values() for member in waiting)
+
     def add(self, member: M) -> None:
         """Let `member` take part from the next call on, as the youngest of its group."""
         self._groups.setdefault(member.group, []).append(member)

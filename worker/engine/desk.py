@@ -66,6 +66,12 @@ class Desk:
             self._draining = True
             return self._changed.wait_for(lambda: not self._tickets, timeout)
 
+    @property
+    def has_work(self) -> bool:
+        """True while a request is unanswered or a call waits."""
+        with self._changed:
+            return bool(self._tickets or self._calls)
+
     def wait_for_work(self) -> bool:
         """Sleep until there is something to do. False: the desk is closed."""
         with self._changed:

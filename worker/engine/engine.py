@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import structlog
 
-from worker.engine.batcher import Batcher
 from worker.engine.desk import Desk
+from worker.engine.floor import Floor
 from worker.engine.pace import Pace
 from worker.engine.protocol import Runner
 from worker.engine.request import InpaintRequest, InpaintResult
-from worker.engine.ticket import Ticket
-from worker.errors import DeviceLost, EngineDraining, RequestCanceled
+from worker.engine.watch import Watch
+from worker.errors import DeviceLost, EngineDraining
 
 log = structlog.get_logger(__name__)
 
@@ -28,21 +26,22 @@ T = TypeVar("T")
 class Engine:
     """Turns requests into pictures on its own thread; every public method may be called from any thread.
 
-    A turn runs waiting calls, begins at most one request, drops canceled ones, decodes at most one finished picture
-    and makes one UNet call, so encoding and decoding delay the others by one picture each. A request that fails fails
-    alone. DeviceLost fails all and ends the thread: `alive` turns false.
+    A turn runs waiting calls, begins a few requests, drops canceled ones, decodes up to `decode_chunk` finished
+    pictures and makes one UNet call of up to `row_budget` rows, so nothing else delays a step for long. A request
+    that fails fails alone. DeviceLost fails all and ends the thread: `alive` turns false. `clock` gives seconds.
     """
 
-    def __init__(self, runner: Runner[Any, Any], row_budget: int = 16) -> None:
-        self._runner = runner
+    def __init__(
+        self,
+        runner: Runner[Any, Any],
+        row_budget: int = 16,
+        decode_chunk: int = 1,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._desk = Desk()
-        self._batcher: Batcher[Ticket] = Batcher(row_budget)
-        self._denoised: deque[Ticket] = deque()
+        self._watch = Watch(clock)
+        self._floor = Floor(self._desk, runner, row_budget, decode_chunk, clock, self._watch.move)
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
-        self.steps_done = 0
-        """UNet calls made so far; it grows as long as the engine has work and is well."""
-        self.pace = Pace()
-        self._moved: float | None = None
 
     def start(self) -> None:
         """Start the engine thread. Once only."""
@@ -54,13 +53,32 @@ class Engine:
         return self._thread.is_alive()
 
     @property
+    def steps_done(self) -> int:
+        """UNet calls made so far; it grows as long as the engine has work and is well."""
+        return self._floor.steps_done
+
+    @property
+    def pace(self) -> Pace:
+        """How fast the device is."""
+        return self._floor.pace
+
+    @property
+    def busy_seconds(self) -> float:
+        """Time in turns so far."""
+        return self._watch.busy_seconds
+
+    @property
+    def idle_seconds(self) -> float:
+        """Time outside turns since the first one, or since start()."""
+        return self._watch.idle_seconds
+
+    @property
     def stalled_seconds(self) -> float:
         """Time since the engine last finished anything while it had work: a call, an encoding, a step, a decoding.
 
         0 while it is idle. One that grows on and on means that the device hangs.
         """
-        moved = self._moved
-        return 0.0 if moved is None else time.monotonic() - moved
+        return self._watch.stalled_seconds
 
     def submit(self, request: InpaintRequest) -> Future[InpaintResult]:
         """Queue a request. Raises EngineDraining, DeviceLost, and ValueError if a request of this id is still here.
@@ -93,13 +111,24 @@ class Engine:
             self._thread.join()
         self._desk.abandon()
 
+    def turn(self) -> bool:
+        """One turn on the caller's thread, for whoever drives an engine that was not started. True: work is left.
+
+        Raises DeviceLost.
+        """
+        with self._watch.turn():
+            for fn, future in self._desk.take_calls():
+                _answer(future, fn)
+                self._watch.move()
+            self._floor.turn()
+        return self._desk.has_work
+
     def _run(self) -> None:
         log.info("engine_started")
+        self._watch.begin()
         try:
             while self._desk.wait_for_work():
-                self._move_on()
-                self._turn()
-                self._moved = None
+                self.turn()
         except DeviceLost as error:
             log.error("engine_device_lost", reason=str(error))
             self._desk.close(error)
@@ -107,92 +136,8 @@ class Engine:
             self._desk.close(DeviceLost(f"the engine thread broke, this process must end: {error!r}"))
             raise
         finally:
-            self._moved = None
             self._desk.abandon()
             log.info("engine_stopped", steps_done=self.steps_done)
-
-    def _turn(self) -> None:
-        for fn, future in self._desk.take_calls():
-            _answer(future, fn)
-            self._move_on()
-        request = self._desk.take_request()
-        if request is not None:
-            self._begin(request)
-            self._move_on()
-        for ticket in self._desk.take_canceled():
-            self._drop(ticket, RequestCanceled(f"request {ticket.request.id} was canceled"))
-        if self._denoised:
-            self._decode(self._denoised.popleft())
-            self._move_on()
-        self._step(self._batcher.next_batch())
-
-    def _move_on(self) -> None:
-        self._moved = time.monotonic()
-
-    def _begin(self, ticket: Ticket) -> None:
-        with self._blame(ticket), _timed(ticket, "prepare"):
-            ticket.trajectory = self._runner.begin(ticket.request)
-        if ticket.trajectory is not None:
-            ticket.denoise_began = time.perf_counter()
-            self._batcher.add(ticket)
-
-    def _step(self, batch: Sequence[Ticket]) -> None:
-        if not batch:
-            return
-        began = time.perf_counter()
-        try:
-            predictions = self._runner.predict([ticket.trajectory for ticket in batch])
-        except DeviceLost:
-            raise
-        except Exception as error:  # noqa: BLE001 - it belongs to the request that caused it
-            self._blame_one_of(batch, error)
-            return
-        self.steps_done += 1
-        self.pace.note(time.perf_counter() - began, len(batch))
-        self._move_on()
-        for ticket, prediction in zip(batch, predictions, strict=True):
-            self._advance(ticket, prediction)
-
-    def _blame_one_of(self, batch: Sequence[Ticket], error: Exception) -> None:
-        if len(batch) == 1:
-            self._drop(batch[0], error)
-            return
-        # predict() left all of them untouched, so each can try again alone and only the culprit fails.
-        log.warning("shared_step_failed", requests=[ticket.request.id for ticket in batch], error=repr(error))
-        for ticket in batch:
-            self._step([ticket])
-
-    def _advance(self, ticket: Ticket, prediction: Any) -> None:
-        with self._blame(ticket):
-            self._runner.advance(ticket.trajectory, prediction)
-            ticket.report_step()
-            if ticket.denoised:
-                ticket.seconds["denoise"] = time.perf_counter() - ticket.denoise_began
-                self._batcher.remove(ticket)
-                self._denoised.append(ticket)
-
-    def _decode(self, ticket: Ticket) -> None:
-        with self._blame(ticket):
-            with _timed(ticket, "decode"):
-                pixels = self._runner.finish(ticket.trajectory)
-            self._desk.settle(ticket, ticket.result(pixels))
-
-    @contextmanager
-    def _blame(self, ticket: Ticket) -> Iterator[None]:
-        try:
-            yield
-        except DeviceLost:
-            raise
-        except Exception as error:  # noqa: BLE001 - it belongs to this request; the others go on
-            self._drop(ticket, error)
-
-    def _drop(self, ticket: Ticket, error: Exception) -> None:
-        if ticket.trajectory is not None:
-            self._batcher.remove(ticket)
-        if ticket in self._denoised:
-            self._denoised.remove(ticket)
-        log.info("request_dropped", request_id=ticket.request.id, reason=type(error).__name__)
-        self._desk.settle(ticket, error)
 
 
 def _answer(future: Future[Any], fn: Callable[[], Any]) -> None:
@@ -205,10 +150,3 @@ def _answer(future: Future[Any], fn: Callable[[], Any]) -> None:
         raise
     except Exception as error:  # noqa: BLE001 - it belongs to whoever waits on the future
         future.set_exception(error)
-
-
-@contextmanager
-def _timed(ticket: Ticket, name: str) -> Iterator[None]:
-    began = time.perf_counter()
-    yield
-    ticket.seconds[name] = time.perf_counter() - began

@@ -54,6 +54,9 @@ class Runner(Protocol[T, P]):
         """Take one sampler step."""
         ...
 
-    def finish(self, trajectory: T) -> Pixels:
-        """Decode the finished latents to uint8 (h, w, 3). Raises NumericalFailure for NaN or infinity."""
+    def finish(self, batch: Sequence[T]) -> Sequence[Pixels]:
+        """Decode the finished latents of one group to uint8 (h, w, 3) each, in order.
+
+        Raises NumericalFailure for NaN or infinity in any of them. Leaves the trajectories as they are.
+        """
         ...

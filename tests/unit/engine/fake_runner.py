@@ -35,7 +35,7 @@ class FakeRunner:
         self.gate.set()
         self.entered = threading.Event()
         self.batches: list[list[str]] = []
-        self.decoded: list[str] = []
+        self.decoded: list[list[str]] = []
         self.predicting = False
         self.on_finish: Callable[[str], None] = lambda name: None
 
@@ -59,11 +59,14 @@ class FakeRunner:
         self._maybe_fail("advance", trajectory.request.id)
         trajectory.calls_left -= prediction
 
-    def finish(self, trajectory: FakeTrajectory) -> Pixels:
-        self._maybe_fail("finish", trajectory.request.id)
-        self.on_finish(trajectory.request.id)
-        self.decoded.append(trajectory.request.id)
-        return np.zeros((8, 8, 3), dtype=np.uint8)
+    def finish(self, batch: Sequence[FakeTrajectory]) -> list[Pixels]:
+        names = [trajectory.request.id for trajectory in batch]
+        for name in names:
+            self._maybe_fail("finish", name)
+        for name in names:
+            self.on_finish(name)
+        self.decoded.append(names)
+        return [np.zeros((8, 8, 3), dtype=np.uint8) for _ in batch]
 
     def _maybe_fail(self, stage: str, name: str) -> None:
         if (stage, name) in self.failures:

@@ -74,6 +74,7 @@ class RecordingRunner(DiffusersRunner):
         self.calls.append(sum(trajectory.rows for trajectory in batch))
         return super().predict(batch)
 
-    def finish(self, trajectory: DiffusersTrajectory) -> Pixels:
-        self.finished[self._names[id(trajectory)]] = trajectory.latents
-        return super().finish(trajectory)
+    def finish(self, batch: Any) -> list[Pixels]:
+        for trajectory in batch:
+            self.finished[self._names[id(trajectory)]] = trajectory.latents
+        return super().finish(batch)

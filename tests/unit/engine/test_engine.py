@@ -77,7 +77,7 @@ def test_cancel_stops_before_the_next_step_and_nothing_is_decoded(
         future.result(WAIT)
     neighbour.result(WAIT)
     assert seen[-1] == cancel_at
-    assert runner.decoded == ["b"]
+    assert runner.decoded == [["b"]]
     assert not engine.cancel("a")
 
 

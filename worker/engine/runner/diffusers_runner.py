@@ -112,10 +112,10 @@ class DiffusersRunner:
             trajectory.latents = trajectory.sampler.step(prediction, trajectory.latents)
 
     @torch.inference_mode()
-    def finish(self, trajectory: DiffusersTrajectory) -> Pixels:
+    def finish(self, batch: Sequence[DiffusersTrajectory]) -> list[Pixels]:
         """See Runner. Raises NumericalFailure, OutOfMemory, DeviceLost."""
         with device_errors():
-            return self._codec.decode(trajectory.latents)
+            return self._codec.decode(torch.cat([trajectory.latents for trajectory in batch]))
 
 
 def _guided(rows: torch.Tensor, scale: float) -> torch.Tensor:

@@ -53,14 +53,13 @@ class PictureCodec:
         sample: torch.Tensor = mean + std * torch.randn(mean.shape, generator=generator)
         return self._scale * sample
 
-    def decode(self, latents: torch.Tensor) -> Pixels:
-        """float32 (1, channels, h/8, w/8) to uint8 (h, w, 3). Raises NumericalFailure for NaN or infinity."""
+    def decode(self, latents: torch.Tensor) -> list[Pixels]:
+        """float32 (n, channels, h/8, w/8) to n times uint8 (h, w, 3). Raises NumericalFailure for NaN or infinity."""
         _require_finite(latents, "latents")
-        image = self._vae.decode((latents / self._scale).to(self._vae.dtype), return_dict=False)[0].float()
-        _require_finite(image, "pixels")
-        unit = (image[0] / 2 + 0.5).clamp(0, 1).permute(1, 2, 0)
-        pixels: Pixels = (unit * 255).round().to(torch.uint8).cpu().numpy()
-        return pixels
+        images = self._vae.decode((latents / self._scale).to(self._vae.dtype), return_dict=False)[0].float()
+        _require_finite(images, "pixels")
+        units = (images / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1)
+        return list((units * 255).round().to(torch.uint8).cpu().numpy())
 
 
 def _require_finite(tensor: torch.Tensor, name: str) -> None:

@@ -1,0 +1,153 @@
+"""The requests in the making: what the engine does with them in one turn."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+
+from worker.engine.batcher import Batcher
+from worker.engine.desk import Desk
+from worker.engine.pace import Pace
+from worker.engine.protocol import Runner
+from worker.engine.ticket import Ticket
+from worker.errors import DeviceLost, RequestCanceled
+
+log = structlog.get_logger(__name__)
+
+BEGINS_A_TURN = 4
+
+
+class Floor:
+    """Begins, steps, decodes and drops requests; a request that fails fails alone. On the engine's thread only.
+
+    `moved()` is called whenever something was done.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        runner: Runner[Any, Any],
+        row_budget: int,
+        decode_chunk: int,
+        clock: Callable[[], float],
+        moved: Callable[[], None],
+    ) -> None:
+        self._desk = desk
+        self._runner = runner
+        self._row_budget = row_budget
+        self._decode_chunk = decode_chunk
+        self._clock = clock
+        self._moved = moved
+        self._batcher: Batcher[Ticket] = Batcher(row_budget)
+        self._denoised: deque[Ticket] = deque()
+        self.steps_done = 0
+        self.pace = Pace()
+
+    def turn(self) -> None:
+        """A few beginnings, the cancellations, one decoding, one UNet call. Raises DeviceLost."""
+        self._begin_some()
+        for ticket in self._desk.take_canceled():
+            self._drop(ticket, RequestCanceled(f"request {ticket.request.id} was canceled"))
+        self._decode(self._next_chunk())
+        self._step(self._batcher.next_batch())
+
+    def _begin_some(self) -> None:
+        """One at any rate, for its shape may be one that nobody else has; more only while the next call has room.
+
+        More than that would keep those waiting that are under way, and bring nobody to the end sooner.
+        """
+        for begun in range(BEGINS_A_TURN):
+            ticket = self._desk.take_request() if begun == 0 or self._batcher.rows < self._row_budget else None
+            if ticket is None:
+                return
+            self._begin(ticket)
+            self._moved()
+
+    def _begin(self, ticket: Ticket) -> None:
+        began = self._clock()
+        with self._blame(ticket):
+            ticket.trajectory = self._runner.begin(ticket.request)
+            ticket.denoise_began = self._clock()
+            ticket.seconds["prepare"] = ticket.denoise_began - began
+            self._batcher.add(ticket)
+
+    def _step(self, batch: Sequence[Ticket]) -> None:
+        if not batch:
+            return
+        began = self._clock()
+        predictions = self._shared(batch, self._runner.predict, self._step)
+        if predictions is None:
+            return
+        self.steps_done += 1
+        self.pace.note(self._clock() - began, len(batch))
+        self._moved()
+        for ticket, prediction in zip(batch, predictions, strict=True):
+            self._advance(ticket, prediction)
+
+    def _advance(self, ticket: Ticket, prediction: Any) -> None:
+        with self._blame(ticket):
+            self._runner.advance(ticket.trajectory, prediction)
+            ticket.report_step()
+            if ticket.denoised:
+                ticket.seconds["denoise"] = self._clock() - ticket.denoise_began
+                self._batcher.remove(ticket)
+                self._denoised.append(ticket)
+
+    def _next_chunk(self) -> list[Ticket]:
+        """The finished request that waits longest, with others of its shape."""
+        alike = (ticket for ticket in self._denoised if ticket.group == self._denoised[0].group)
+        return [ticket for ticket, _ in zip(alike, range(self._decode_chunk), strict=False)]
+
+    def _decode(self, chunk: Sequence[Ticket]) -> None:
+        if not chunk:
+            return
+        began = self._clock()
+        pictures = self._shared(chunk, self._runner.finish, self._decode)
+        if pictures is None:
+            return
+        self._moved()
+        for ticket, pixels in zip(chunk, pictures, strict=True):
+            ticket.seconds["decode"] = self._clock() - began
+            self._denoised.remove(ticket)
+            self._desk.settle(ticket, ticket.result(pixels))
+
+    def _shared(
+        self,
+        batch: Sequence[Ticket],
+        call: Callable[[Sequence[Any]], Sequence[Any]],
+        again: Callable[[Sequence[Ticket]], None],
+    ) -> Sequence[Any] | None:
+        """What `call` answers for all; None when it failed: then each tried `again` alone, and the culprit is gone."""
+        try:
+            return call([ticket.trajectory for ticket in batch])
+        except DeviceLost:
+            raise
+        except Exception as error:  # noqa: BLE001 - it belongs to the request that caused it
+            if len(batch) == 1:
+                self._drop(batch[0], error)
+                return None
+            log.warning("shared_call_failed", requests=[ticket.request.id for ticket in batch], error=repr(error))
+        for ticket in batch:
+            again([ticket])
+        return None
+
+    @contextmanager
+    def _blame(self, ticket: Ticket) -> Iterator[None]:
+        try:
+            yield
+        except DeviceLost:
+            raise
+        except Exception as error:  # noqa: BLE001 - it belongs to this request; the others go on
+            self._drop(ticket, error)
+
+    def _drop(self, ticket: Ticket, error: Exception) -> None:
+        if ticket.trajectory is not None:
+            self._batcher.remove(ticket)
+        if ticket in self._denoised:
+            self._denoised.remove(ticket)
+        log.info("request_dropped", request_id=ticket.request.id, reason=type(error).__name__)
+        self._desk.settle(ticket, error)
