@@ -12,10 +12,10 @@ from producer.errors import Refusal
 from producer.fingerprint import fingerprint_of
 from producer.inputs import Inputs, InputShelf
 from producer.order import Order
+from producer.prompts import judge_prompts
 from producer.pseudonyms import pseudonym
 from producer.unsupported import refuse_unsupported
 from producer.webhooks.addresses import AddressGuard, AddressRefused
-from safety.checks import check_prompt
 from safety.policy import Policy
 from safety.verdict import Action, Verdict
 from storage.broker import Doorbell
@@ -55,7 +55,7 @@ class Submitter:
         model = self._model(order.params.model)
         job_id, fingerprint = new_id("job"), fingerprint_of(order)
         params = order.params.resolved(native_size=model.native_size, seed=secrets.randbelow(MAX_SEED + 1))
-        verdict = check_prompt(params.prompt, params.negative_prompt, self.policy)
+        verdict = judge_prompts(params, self.policy)
         inputs = self.shelf.take(tenant_id, order.image, order.mask, params)
         with self.shelf.keeping(tenant_id, job_id, inputs) as kept:
             new = self._new_job(tenant_id, job_id, replace(order, params=params), model, verdict, kept.inputs)

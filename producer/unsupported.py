@@ -1,18 +1,14 @@
-"""What the request schema already names but this version does not honour: refused, never silently dropped."""
+"""What the interface already names but this version does not do: refused, never silently dropped."""
 
 from __future__ import annotations
 
 from producer.errors import FieldError, Refusal
-from storage.params import ColorMatch, InpaintParams, MaskedContent, PromptSyntax
-
-CODE = "not_supported_yet"
+from storage.params import ColorMatch, InpaintParams
 
 
 def refuse_unsupported(params: InpaintParams) -> None:
     """Raises Refusal `not_supported_yet`, naming every field and value that this version cannot honour."""
     asked = {
-        "prompt_syntax": (params.prompt_syntax, PromptSyntax.PLAIN),
-        "masked_content": (params.masked_content, MaskedContent.ORIGINAL),
         "color_match": (params.color_match, ColorMatch.NONE),
         "output.keep_metadata": (params.output.keep_metadata, False),
     }
@@ -24,7 +20,7 @@ def refuse_unsupported(params: InpaintParams) -> None:
 def not_yet(field: str, value: object, instead: object = None) -> FieldError:
     """The entry for one field: which value is not supported, and what to send meanwhile."""
     advice = "leave it out" if instead is None else f"use {_as_json(instead)}"
-    return FieldError(field, CODE, f"{_as_json(value)} is not supported by this version yet; {advice}.")
+    return FieldError(field, "not_supported_yet", f"{_as_json(value)} is not supported by this version yet; {advice}.")
 
 
 def _as_json(value: object) -> str:

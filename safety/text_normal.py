@@ -38,6 +38,7 @@ _NOT_WORD = re.compile(r"[\W_]")
 _DISGUISED = re.compile(r"[\d@$!]")
 _SEPARATORS = ",;:?()[]\"'"
 _STRETCHED = re.compile(r"(.)\1{2,}|([aiu])\2")
+_MOST_PARTS = 6
 
 
 _Part = tuple[str, int, int]
@@ -78,7 +79,8 @@ def _fold_character(character: str) -> str:
 def words(text: str) -> list[list[Token]]:
     """For each word of `text`, the tokens that begin there: itself, then words that were taken apart.
 
-    Letters spread out (`n u d e`, `n.u.d.e`) are one word; parts joined by a sign (`nu-de`) may be one or several.
+    Letters spread out (`n u d e`, `n.u.d.e`) are one word; parts joined by a sign (`nu-de`) may be one or several,
+    in any grouping (`re-move-her`).
     """
     folded, places = fold(text)
     found = [(m.group(), m.start(), m.end()) for m in _WORD.finditer(folded)]
@@ -97,10 +99,13 @@ def _spread(parts: list[_Part]) -> list[Token]:
 
 
 def _joined(parts: list[_Part]) -> list[list[Token]]:
-    tokens = [[_token([part])] for part in parts]
-    if len(parts) > 1:
-        tokens[0].append(_token(parts, len(parts)))
-    return tokens
+    lattice = []
+    for start in range(len(parts)):
+        stops = range(start + 1, min(start + _MOST_PARTS, len(parts)) + 1)
+        lattice.append([_token(parts[start:stop], stop - start) for stop in stops])
+    if len(parts) > _MOST_PARTS:
+        lattice[0].append(_token(parts, len(parts)))
+    return lattice
 
 
 def _token(parts: list[_Part], width: int = 1) -> Token:

@@ -37,7 +37,7 @@ class Area(StrEnum):
 
 
 class PromptSyntax(StrEnum):
-    """How brackets in a prompt are read."""
+    """How brackets in a prompt are read: as text, or as weights, in the manner of AUTOMATIC1111's web UI."""
 
     PLAIN = "plain"
     A1111 = "a1111"
@@ -65,7 +65,10 @@ class SchedulerName(StrEnum):
 
 
 class MaskedContent(StrEnum):
-    """What lies under the mask before denoising starts."""
+    """What lies under the mask before denoising starts, where `strength` below 1 lets that matter.
+
+    The picture itself, the colours around the mask, latent noise, or latent zeros.
+    """
 
     ORIGINAL = "original"
     FILL = "fill"
@@ -74,7 +77,7 @@ class MaskedContent(StrEnum):
 
 
 class ColorMatch(StrEnum):
-    """Whether the repainted region's colours are matched to their surroundings."""
+    """Whether the repainted region gets the distribution of colours that its surroundings have."""
 
     NONE = "none"
     HISTOGRAM = "histogram"

@@ -150,6 +150,8 @@ class Execution:
             eta=params.eta,
             clip_skip=params.clip_skip,
             seed=params.image_seed(index),
+            prompt_syntax=params.prompt_syntax,
+            masked_content=params.masked_content,
             on_step=lambda step, _: self._note_step(index, step),
         )
 

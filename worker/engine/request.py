@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from storage.params import LongPrompt, SchedulerName, steps_to_run
+from storage.params import LongPrompt, MaskedContent, PromptSyntax, SchedulerName, steps_to_run
 
 CELL = 8
 """Side of one latent cell in pixels."""
@@ -39,6 +39,8 @@ class InpaintRequest:
     eta: float
     clip_skip: int
     seed: int
+    prompt_syntax: PromptSyntax = PromptSyntax.PLAIN
+    masked_content: MaskedContent = MaskedContent.ORIGINAL
     on_step: Callable[[int, int], None] | None = None
 
     def __post_init__(self) -> None:

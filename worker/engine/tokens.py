@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from storage.params import LongPrompt
+from storage.emphasis import read_emphasis
+from storage.params import LongPrompt, PromptSyntax
 from worker.errors import PromptTooLong
 
 _SPECIAL = 2  # each chunk begins with BOS and ends with EOS
@@ -24,10 +25,18 @@ class Tokenizer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class PromptTokens:
-    """Chunks of exactly `window` token ids each, and the words that fit into none of them."""
+class Chunk:
+    """What the encoder reads at once: `ids` of exactly `window` tokens, and the weight of each."""
 
-    chunks: list[list[int]]
+    ids: list[int]
+    weights: list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class PromptTokens:
+    """The chunks of a prompt, and the words that fit into none of them."""
+
+    chunks: list[Chunk]
     dropped_text: str = ""
 
 
@@ -39,23 +48,43 @@ class PromptReader:
         self._window = window
         self._room = window - _SPECIAL
 
-    def read(self, field: str, text: str, policy: LongPrompt) -> PromptTokens:
-        """The chunks of `text`; `field` names it in errors. Raises PromptTooLong where the policy is to reject."""
-        ids = list(self._tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
-        if len(ids) <= self._room:
-            return PromptTokens([self._framed(ids)])
-        if policy is LongPrompt.REJECT:
-            raise PromptTooLong(field, len(ids), self._room)
-        if policy is LongPrompt.TRUNCATE:
-            dropped = str(self._tokenizer.decode(ids[self._room :])).strip()
-            return PromptTokens([self._framed(ids[: self._room])], dropped)
-        starts = range(0, len(ids), self._room)
-        return PromptTokens([self._framed(ids[start : start + self._room]) for start in starts])
+    def read(self, field: str, text: str, policy: LongPrompt, syntax: PromptSyntax) -> PromptTokens:
+        """The chunks of `text`; `field` names it in errors. Raises PromptTooLong where the policy is to reject.
 
-    def pad(self, tokens: PromptTokens, chunks: int) -> list[list[int]]:
+        In the syntax a1111 every BREAK begins a new chunk, and the policy applies to each part by itself. BOS, EOS
+        and padding always weigh 1.
+        """
+        chunks: list[Chunk] = []
+        dropped: list[str] = []
+        for ids, weights in self._parts(text, syntax):
+            if len(ids) > self._room and policy is LongPrompt.REJECT:
+                raise PromptTooLong(field, len(ids), self._room)
+            if policy is LongPrompt.TRUNCATE:
+                dropped.append(str(self._tokenizer.decode(ids[self._room :])).strip())
+                ids, weights = ids[: self._room], weights[: self._room]
+            for start in range(0, max(len(ids), 1), self._room):
+                chunks.append(self._framed(ids[start : start + self._room], weights[start : start + self._room]))
+        return PromptTokens(chunks, " ".join(filter(None, dropped)))
+
+    def pad(self, tokens: PromptTokens, chunks: int) -> list[Chunk]:
         """The chunks followed by empty ones up to `chunks`: both halves of a guided row need the same length."""
-        return tokens.chunks + [self._framed([])] * (chunks - len(tokens.chunks))
+        return tokens.chunks + [self._framed([], [])] * (chunks - len(tokens.chunks))
 
-    def _framed(self, ids: list[int]) -> list[int]:
+    def _parts(self, text: str, syntax: PromptSyntax) -> list[tuple[list[int], list[float]]]:
+        if syntax is PromptSyntax.PLAIN:
+            ids = self._tokenized(text)
+            return [(ids, [1.0] * len(ids))]
+        parts: list[tuple[list[int], list[float]]] = []
+        for section in read_emphasis(text):
+            pieces = [(self._tokenized(piece.text), piece.weight) for piece in section]
+            ids = [token for tokens, _ in pieces for token in tokens]
+            parts.append((ids, [weight for tokens, weight in pieces for _ in tokens]))
+        return parts
+
+    def _tokenized(self, text: str) -> list[int]:
+        return list(self._tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
+
+    def _framed(self, ids: list[int], weights: list[float]) -> Chunk:
         framed = [self._tokenizer.bos_token_id, *ids, self._tokenizer.eos_token_id]
-        return framed + [self._tokenizer.pad_token_id] * (self._window - len(framed))
+        padding = self._window - len(framed)
+        return Chunk(framed + [self._tokenizer.pad_token_id] * padding, [1.0, *weights, 1.0] + [1.0] * padding)

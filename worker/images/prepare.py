@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.params import InpaintParams
+from storage.params import InpaintParams, MaskedContent
 from storage.pictures import Picture, PictureError
 from worker.images.box import Box
 from worker.images.feather import Feather, feather, grow
@@ -39,8 +39,9 @@ def prepare(image: Picture, mask: NDArray[np.bool_], params: InpaintParams) -> P
     """Grow the mask, choose the crop, and scale both to the working size of resolved `params`.
 
     At strength 1 what lies under the mask is covered first, so nothing of it reaches the model. Below that it is
-    the starting point and stays. `mask` is bool (image.height, image.width) with at least one True. Raises
-    PictureError `mask_empty` when a negative `mask_grow` leaves nothing of it.
+    the starting point and stays, unless `masked_content` asks for another. `mask` is bool (image.height,
+    image.width) with at least one True. Raises PictureError `mask_empty` when a negative `mask_grow` leaves nothing
+    of it.
     """
     hole = grow(mask, params.mask_grow)
     if not hole.any():
@@ -49,6 +50,6 @@ def prepare(image: Picture, mask: NDArray[np.bool_], params: InpaintParams) -> P
     edge = feather(hole, params.mask_blur, params.blend)
     frame = choose_frame(edge.region, image.width, image.height, params)
     seen, hidden = image.rgb[frame.box.slices], hole[frame.box.slices]
-    if params.strength == 1:
+    if params.strength == 1 or params.masked_content is not MaskedContent.ORIGINAL:
         seen = fill_hole(seen, hidden)
     return Prepared(frame.shrink(seen), frame.cover(hidden), image, frame, edge)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from storage.params import SchedulerName
+from storage.params import MaskedContent, SchedulerName
 from tests.unit.engine.requests import cell_mask, noise_image, request
 from tests.unit.engine.solo import RecordingRunner, relative_error, solo
 from tests.unit.engine.tiny_model import HALF, scheduler, tiny_model
@@ -149,6 +149,16 @@ def test_what_lies_under_the_mask_has_no_effect_at_full_strength(runner: Recordi
     assert torch.equal(first, second)
     weaker = (run_alone(runner, request("r", image=pixels, strength=0.5)) for pixels in (image, other))
     assert not torch.equal(*weaker)
+
+
+def test_masked_content_is_where_a_weaker_job_starts_from(runner: RecordingRunner) -> None:
+    made = {
+        (content, strength): run_alone(runner, request("r", masked_content=content, strength=strength))
+        for content in (MaskedContent.ORIGINAL, MaskedContent.NOISE, MaskedContent.BLANK)
+        for strength in (0.5, 1.0)
+    }
+    assert len({tuple(latents.flatten().tolist()) for (_, strength), latents in made.items() if strength < 1}) == 3
+    assert len({tuple(latents.flatten().tolist()) for (_, strength), latents in made.items() if strength == 1}) == 1
 
 
 def test_the_seed_decides(runner: RecordingRunner) -> None:

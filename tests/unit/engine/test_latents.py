@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from tests.unit.engine.requests import request
+from storage.params import MaskedContent
+from tests.unit.engine.requests import cell_mask, request
 from worker.engine.devices import device_errors, pick_device
 from worker.engine.engine import Engine
 from worker.engine.runner import DiffusersRunner
-from worker.engine.runner.latents import PictureCodec, latent_mask
+from worker.engine.runner.latents import PictureCodec, latent_mask, with_content
 from worker.errors import DeviceLost, NumericalFailure, OutOfMemory
 from worker.models import LoadedModel
 
@@ -23,6 +24,23 @@ def test_one_masked_pixel_marks_its_cell_wherever_it_lies(row: int, column: int)
     assert cells.shape == (1, 1, 4, 3)
     assert cells.sum() == 1
     assert cells[0, 0, 1, 2] == 1
+
+
+@pytest.mark.parametrize("content", list(MaskedContent))
+def test_only_the_hole_gets_another_content(content: MaskedContent) -> None:
+    latents = torch.randn(1, 4, 8, 8) + 5
+    hole = latent_mask(cell_mask())
+    inside = hole.bool().expand_as(latents)
+    made, again = (with_content(latents, hole, content, torch.Generator().manual_seed(3)) for _ in range(2))
+    assert torch.equal(made, again)
+    assert torch.equal(made[~inside], latents[~inside])
+    if content is MaskedContent.NOISE:
+        assert abs(made[inside].mean()) < 0.3
+        assert 0.7 < made[inside].std() < 1.3
+    elif content is MaskedContent.BLANK:
+        assert not made[inside].any()
+    else:
+        assert torch.equal(made, latents)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

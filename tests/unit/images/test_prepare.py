@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storage.params import Area, Blend
+from storage.params import Area, Blend, MaskedContent
 from storage.pictures import PictureError
 from tests.unit.images.samples import Mask, noise, picture, rectangle, resolved
 from worker.images.hole import fill_hole
@@ -69,6 +69,15 @@ def test_below_strength_one_the_content_is_the_starting_point() -> None:
     filled = prepare(picture(rgb), mask, resolved()).image
     assert np.array_equal(filled[~mask], rgb[~mask])
     assert not np.array_equal(filled, rgb)
+
+
+@pytest.mark.parametrize("content", [MaskedContent.FILL, MaskedContent.NOISE, MaskedContent.BLANK])
+def test_other_content_leaves_nothing_of_the_original_at_any_strength(content: MaskedContent) -> None:
+    one, other, mask = noise(200, 150, 1), noise(200, 150, 2), rectangle(200, 150, 31, 40, 90, 77)
+    other[~mask] = one[~mask]
+    params = resolved(strength=0.4, masked_content=content)
+    first, second = (prepare(picture(rgb), mask, params).image for rgb in (one, other))
+    assert np.array_equal(first, second)
 
 
 def test_a_grown_mask_hides_and_repaints_the_grown_part() -> None:

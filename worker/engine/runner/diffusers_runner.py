@@ -10,7 +10,7 @@ import torch
 
 from worker.engine.devices import device_errors
 from worker.engine.request import CELL, InpaintRequest, Pixels
-from worker.engine.runner.latents import PictureCodec, as_tensor, latent_mask, without_hole
+from worker.engine.runner.latents import PictureCodec, as_tensor, latent_mask, with_content, without_hole
 from worker.engine.runner.sampler import Sampler, make_scheduler
 from worker.engine.runner.text import TextEncoder
 
@@ -77,7 +77,7 @@ class DiffusersRunner:
             generator = torch.Generator("cpu").manual_seed(request.seed)
             sampler = Sampler(make_scheduler(request.scheduler, self._scheduler), request, generator)
             image = as_tensor(request.image)
-            latents = self._first_latents(image, sampler, request.strength, generator)
+            latents = self._first_latents(image, request, sampler, generator)
             masked = self._codec.encode(without_hole(image, request.mask), generator)
             condition = torch.cat([latent_mask(request.mask), masked], dim=1)
             place = self._device.torch_device
@@ -86,12 +86,15 @@ class DiffusersRunner:
             )
 
     def _first_latents(
-        self, image: torch.Tensor, sampler: Sampler, strength: float, generator: torch.Generator
+        self, image: torch.Tensor, request: InpaintRequest, sampler: Sampler, generator: torch.Generator
     ) -> torch.Tensor:
-        encoded = self._codec.encode(image, generator) if strength < 1 else None
+        encoded = self._codec.encode(image, generator) if request.strength < 1 else None
         height, width = (side // CELL for side in image.shape[2:])
         noise = torch.randn((1, self._codec.channels, height, width), generator=generator)
-        return sampler.start_from_noise(noise) if encoded is None else sampler.start_from_image(encoded, noise)
+        if encoded is None:
+            return sampler.start_from_noise(noise)
+        content = with_content(encoded, latent_mask(request.mask), request.masked_content, generator)
+        return sampler.start_from_image(content, noise)
 
     @torch.inference_mode()
     def predict(self, batch: Sequence[DiffusersTrajectory]) -> list[torch.Tensor]:

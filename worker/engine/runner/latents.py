@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from storage.params import MaskedContent
 from worker.engine.request import CELL, Mask, Pixels
 from worker.errors import NumericalFailure
 
@@ -28,6 +29,19 @@ def latent_mask(mask: Mask) -> torch.Tensor:
     (leejet/stable-diffusion.cpp PR 1357 made the same change).
     """
     return torch.nn.functional.max_pool2d(torch.from_numpy(mask).float()[None, None], CELL)
+
+
+def with_content(
+    latents: torch.Tensor, hole: torch.Tensor, content: MaskedContent, generator: torch.Generator
+) -> torch.Tensor:
+    """The latents (1, channels, h/8, w/8) of a picture with what it is to start from in the cells where `hole` is 1.
+
+    noise is of unit variance, blank is zero: "latent noise" and "latent nothing" of AUTOMATIC1111. For original and
+    fill the picture itself has that content already.
+    """
+    if content is MaskedContent.NOISE:
+        return torch.where(hole > 0, torch.randn(latents.shape, generator=generator), latents)
+    return latents * (1 - hole) if content is MaskedContent.BLANK else latents
 
 
 class PictureCodec:

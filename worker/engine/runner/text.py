@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from worker.engine.request import InpaintRequest
+from worker.engine.runner.emphasis import emphasize
 from worker.engine.tokens import PromptReader
 from worker.errors import RequestUnsupported
 
@@ -34,14 +35,19 @@ class TextEncoder:
 
     def encode(self, request: InpaintRequest) -> EncodedText:
         """Embeddings for the UNet. Raises PromptTooLong and RequestUnsupported."""
-        prompt = self._reader.read("prompt", request.prompt, request.long_prompt)
-        negative = self._reader.read("negative_prompt", request.negative_prompt, request.long_prompt)
+        policy, syntax = request.long_prompt, request.prompt_syntax
+        prompt = self._reader.read("prompt", request.prompt, policy, syntax)
+        negative = self._reader.read("negative_prompt", request.negative_prompt, policy, syntax)
         wanted = [negative, prompt] if request.guidance_scale > 1 else [prompt]
-        chunks = max(len(tokens.chunks) for tokens in wanted)
-        ids = torch.tensor([self._reader.pad(tokens, chunks) for tokens in wanted], device=self._device.torch_device)
-        states = self._states(ids.flatten(0, 1), request.clip_skip)
+        longest = max(len(tokens.chunks) for tokens in wanted)
+        chunks = [chunk for tokens in wanted for chunk in self._reader.pad(tokens, longest)]
+        states = self._states(self._tensor([chunk.ids for chunk in chunks]), request.clip_skip)
+        states = emphasize(states, self._tensor([chunk.weights for chunk in chunks]))
         dropped = {"prompt": prompt.dropped_text, "negative_prompt": negative.dropped_text}
         return EncodedText(states.reshape(len(wanted), -1, states.shape[-1]), dropped)
+
+    def _tensor(self, rows: list[list[int]] | list[list[float]]) -> torch.Tensor:
+        return torch.tensor(rows, device=self._device.torch_device)
 
     def _states(self, ids: torch.Tensor, clip_skip: int) -> torch.Tensor:
         layers = self._encoder.config.num_hidden_layers
