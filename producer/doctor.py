@@ -16,7 +16,7 @@ from safety.policy import load_policy
 from safety.settings import SafetySettings
 from storage.database import Database
 from storage.errors import SettingsError
-from storage.models import load_registry
+from storage.models import describe
 from storage.object_store import open_object_store
 from storage.schema import current_revision, needed_revision
 from storage.settings import StorageSettings, folder_of
@@ -83,7 +83,8 @@ def _examine_storage(storage: StorageSettings, database: Database) -> Iterator[F
         "redis", lambda: _ping_redis(storage.redis_url), "see that it runs and that INPAINTD_REDIS_URL is right"
     )
     yield _found("objects", lambda: _try_objects(storage), "see INPAINTD_OBJECTS and the INPAINTD_S3_ settings")
-    yield _found("model", lambda: load_registry(storage.model)["default"].name, "correct INPAINTD_MODEL")
+    for alias, source in storage.sources.items():
+        yield _check_model(alias, source)
     if storage.objects.startswith("file:///"):
         yield _check_disk(storage)
 
@@ -133,6 +134,18 @@ def _try_objects(storage: StorageSettings) -> str:
     finally:
         objects.delete(key)
     return "writing, reading and deleting work"
+
+
+def _check_model(alias: str, source: str) -> Finding:
+    what = f"model {alias}"
+    try:
+        model = describe(alias, source)
+    except SettingsError as error:
+        return Finding(what, Outcome.FAIL, str(error))
+    if model.can.assumed:
+        advice = "this machine cannot look into it; the log of the worker that loads it tells whether it fits"
+        return Finding(what, Outcome.WARN, f"{model.name}: {advice}")
+    return Finding(what, Outcome.OK, f"{model.name}, {model.can.family}, {model.can.native_size} px")
 
 
 def _check_disk(storage: StorageSettings) -> Finding:

@@ -59,7 +59,7 @@ def open_services(storage: StorageSettings, safety: SafetySettings, producer: Pr
     Raises storage.errors.SettingsError and safety.errors.PolicyError.
     """
     policy = load_policy(safety.policy)
-    models = load_registry(storage.model)
+    models = load_registry(storage.sources)
     objects = open_object_store(storage)
     database = Database(storage.database_url)
     doorbell = Doorbell(storage.redis_url)

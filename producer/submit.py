@@ -10,6 +10,7 @@ import structlog
 
 from producer.errors import Refusal
 from producer.fingerprint import fingerprint_of
+from producer.fitness import refuse_unfit
 from producer.inputs import Inputs, InputShelf
 from producer.order import Order
 from producer.prompts import judge_prompts
@@ -54,7 +55,8 @@ class Submitter:
         self._check_hook(order)
         model = self._model(order.params.model)
         job_id, fingerprint = new_id("job"), fingerprint_of(order)
-        params = order.params.resolved(native_size=model.native_size, seed=secrets.randbelow(MAX_SEED + 1))
+        params = order.params.resolved(native_size=model.can.native_size, seed=secrets.randbelow(MAX_SEED + 1))
+        refuse_unfit(params, model)
         verdict = judge_prompts(params, self.policy)
         inputs = self.shelf.take(tenant_id, order.image, order.mask, params)
         with self.shelf.keeping(tenant_id, job_id, inputs) as kept:

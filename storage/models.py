@@ -1,56 +1,80 @@
-"""Which models there are, read from their configuration files alone: the API knows them without torch."""
+"""Which models there are, and what each can do: the API knows them without torch."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from storage.aliases import POCKET
+from storage.capabilities import Capabilities, Family, of_checkpoint, of_folder
 from storage.errors import SettingsError
+from storage.safetensors_header import read_shapes
+from storage.settings import hub_cache
 
-POCKET = "pocket"
+POCKET_NAME = "inpaint-pocket"
 POCKET_FOLDER = Path(__file__).parent.parent / "worker" / "pocket" / "model"
-# Native sizes of hub checkpoints whose configuration is not on disk yet when the API starts.
-HUB_SIZES = {"sd-legacy/stable-diffusion-inpainting": 512}
+CHECKPOINT_SUFFIXES = (".safetensors", ".ckpt")
+# Hub checkpoints that the API need not have on its disk.
+KNOWN = {
+    "sd-legacy/stable-diffusion-inpainting": Capabilities(),
+    "runwayml/stable-diffusion-inpainting": Capabilities(),
+    "stabilityai/stable-diffusion-2-inpainting": Capabilities(text_layers=23),
+    "diffusers/stable-diffusion-xl-1.0-inpainting-0.1": Capabilities(Family.SDXL, 1024),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class ModelDescriptor:
-    """A model a caller can name. `native_size` is the side in pixels it was trained at; `source` stays inside."""
+    """A model a caller can name, and what may be asked of it; `source` stays inside."""
 
     alias: str
     source: str
     name: str
-    native_size: int
+    can: Capabilities
 
     def as_dict(self) -> dict[str, str | None]:
         """The `model` object of a job; the hash is filled in by the worker that ran it."""
         return {"alias": self.alias, "name": self.name, "sha256": None}
 
 
-def load_registry(source: str) -> dict[str, ModelDescriptor]:
-    """The models on offer by alias. Raises SettingsError for a source that cannot be a model."""
-    if source == POCKET:
-        model = ModelDescriptor("default", source, "inpaint-pocket", _native_size(POCKET_FOLDER))
-    elif Path(source).is_dir():
-        model = ModelDescriptor("default", source, Path(source).resolve().name, _native_size(Path(source)))
-    elif Path(source).suffix in {".safetensors", ".ckpt"}:
-        if not Path(source).is_file():
-            raise SettingsError(f"INPAINTD_MODEL={source!r} does not exist; give the path of a checkpoint file.")
-        model = ModelDescriptor("default", source, Path(source).stem, 512)
-    elif source.count("/") == 1 and not source.startswith((".", "/")):
-        model = ModelDescriptor("default", source, source, HUB_SIZES.get(source, 512))
-    else:
-        raise SettingsError(f"INPAINTD_MODEL={source!r} is neither `pocket`, a hub id, a folder nor a checkpoint file.")
-    return {model.alias: model}
+def load_registry(sources: Mapping[str, str]) -> dict[str, ModelDescriptor]:
+    """The models on offer by alias. Raises SettingsError for a source that cannot be an inpainting model."""
+    return {alias: describe(alias, source) for alias, source in sources.items()}
 
 
-def _native_size(folder: Path) -> int:
+def describe(alias: str, source: str) -> ModelDescriptor:
+    """One model, as far as it can be known without loading it. Raises SettingsError."""
     try:
-        unet = json.loads((folder / "unet" / "config.json").read_text())
-        vae = json.loads((folder / "vae" / "config.json").read_text())
-        return int(unet["sample_size"] << (len(vae["block_out_channels"]) - 1))
-    except (OSError, ValueError, KeyError) as problem:
-        raise SettingsError(
-            f"{folder} is not a model in diffusers layout ({problem}); it needs unet/config.json and vae/config.json."
-        ) from problem
+        name, can = _look_at(source)
+    except (OSError, ValueError) as problem:
+        raise SettingsError(f"The model {alias}={source} (INPAINTD_MODEL, INPAINTD_MODELS): {problem}.") from problem
+    return ModelDescriptor(alias, source, name, can)
+
+
+def _look_at(source: str) -> tuple[str, Capabilities]:
+    path = Path(source).expanduser()
+    if source == POCKET:
+        return POCKET_NAME, of_folder(POCKET_FOLDER)
+    if path.is_dir():
+        return path.resolve().name, of_folder(path)
+    if path.suffix in CHECKPOINT_SUFFIXES:
+        return path.stem, _of_file(path)
+    if source.count("/") == 1 and not source.startswith((".", "/", "~")):
+        return source, _of_hub(source)
+    raise ValueError("this is neither `pocket`, a hub id, a folder nor a checkpoint file")
+
+
+def _of_file(path: Path) -> Capabilities:
+    if not path.is_file():
+        raise ValueError("there is no such file; give the path of a checkpoint")
+    # A .ckpt is a pickle, which nothing but torch reads; the worker refuses one that cannot inpaint.
+    return of_checkpoint(read_shapes(path)) if path.suffix == ".safetensors" else Capabilities(assumed=True)
+
+
+def _of_hub(source: str) -> Capabilities:
+    if source in KNOWN:
+        return KNOWN[source]
+    folder = hub_cache() / f"models--{source.replace('/', '--')}" / "snapshots"
+    found = sorted(path.parents[1] for path in folder.glob("*/unet/config.json"))
+    return of_folder(found[-1]) if found else Capabilities(assumed=True)

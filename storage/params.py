@@ -9,6 +9,12 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 MAX_SEED = 2**32 - 1
+MAX_WORKING_SIDE = 1024
+WORKING_SIDE_STEP = 8
+"""Side of a latent cell in pixels: working sizes are multiples of it."""
+MAX_CLIP_SKIP = 11
+MODEL_ALIAS = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+MAX_ALIAS_CHARS = 64
 MAX_PROMPT_CHARS = 4000
 
 
@@ -131,7 +137,7 @@ NUMBERS = (
     "num_images",
 )
 
-WorkingSide = Annotated[int, Field(ge=64, le=1024, multiple_of=8)]
+WorkingSide = Annotated[int, Field(ge=64, le=MAX_WORKING_SIDE, multiple_of=WORKING_SIDE_STEP)]
 
 
 class InpaintParams(BaseModel):
@@ -163,12 +169,12 @@ class InpaintParams(BaseModel):
     guidance_scale: Annotated[float, Field(ge=1, le=30)] = 7.5
     scheduler: SchedulerName = SchedulerName.DEFAULT
     eta: Annotated[float, Field(ge=0, le=1)] = 0.0
-    clip_skip: Annotated[int, Field(ge=0, le=11)] = 0
+    clip_skip: Annotated[int, Field(ge=0, le=MAX_CLIP_SKIP)] = 0
     masked_content: MaskedContent = MaskedContent.ORIGINAL
     color_match: ColorMatch = ColorMatch.NONE
     seed: Annotated[int, Field(ge=0, le=MAX_SEED)] | None = None
     num_images: Annotated[int, Field(ge=1, le=8)] = 1
-    model: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = "default"
+    model: Annotated[str, Field(min_length=1, max_length=MAX_ALIAS_CHARS, pattern=MODEL_ALIAS)] = "default"
     output: OutputParams = OutputParams()
 
     @field_validator(*NUMBERS, mode="before")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from storage.aliases import sources_of
 from storage.errors import SettingsError
 
 T = TypeVar("T")
@@ -78,10 +79,13 @@ class StorageSettings:
         "INPAINTD_S3_ACCESS_KEY", "S3 access key; unset: boto3's usual chain of credentials", None
     )
     s3_secret_key: str | None = setting("INPAINTD_S3_SECRET_KEY", "S3 secret key", None, secret=True)
-    model: str = setting(
+    model: str | None = setting(
         "INPAINTD_MODEL",
-        "what `default` runs: `pocket`, a hub id, a local folder, or a `.safetensors`/`.ckpt`",
-        "pocket",
+        "what `default` runs: `pocket`, a hub id, a local folder, or a `.safetensors`/`.ckpt`; unset: `pocket`",
+        None,
+    )
+    models: tuple[str, ...] = setting(
+        "INPAINTD_MODELS", "models on offer, such as `photo=owner/name,xl=/models/xl`; may name `default` as well", ()
     )
     lease_seconds: float = setting(
         "INPAINTD_LEASE_SECONDS", "a worker that gives no sign for so long loses its jobs, which then run again", 45.0
@@ -98,12 +102,25 @@ class StorageSettings:
             )
         if settings.lease_seconds < SHORTEST_LEASE_SECONDS:
             raise SettingsError(f"INPAINTD_LEASE_SECONDS must be {SHORTEST_LEASE_SECONDS:g} or more: beats take turns.")
+        sources_of(settings.models, settings.model)  # raises for what cannot be a registry
         return settings
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """Alias and source of every model on offer, `default` among them. Raises SettingsError."""
+        return sources_of(self.models, self.model)
 
 
 def read_failpoint(env: Mapping[str, str] | None = None) -> str:
     """INPAINTD_FAILPOINT, for tests only: see storage/failpoints.py."""
     return (os.environ if env is None else env).get("INPAINTD_FAILPOINT", "")
+
+
+def hub_cache(env: Mapping[str, str] | None = None) -> Path:
+    """Where the Hugging Face libraries of this machine keep what they downloaded, by their own variables."""
+    source = os.environ if env is None else env
+    home = Path(source.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
+    return Path(source.get("HF_HUB_CACHE") or Path(source.get("HF_HOME") or home) / "hub").expanduser()
 
 
 def folder_of(objects: str) -> Path:

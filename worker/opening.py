@@ -41,7 +41,9 @@ class OnEngine:
 
 def open_tools(storage: StorageSettings, safety: SafetySettings, worker: WorkerSettings) -> Tools:
     """Loads the model, starts the engine and opens everything else. Raises the error tree of whatever is missing."""
-    model = load_model(storage.model, pick_device(worker.device), worker.safety_checker, worker.model_config)
+    model = load_model(
+        storage.sources["default"], pick_device(worker.device), worker.safety_checker, worker.model_config
+    )
     engine = Engine(DiffusersRunner(model), worker.row_budget)
     database = Database(storage.database_url)
     tools = Tools(

@@ -64,6 +64,7 @@ CODES: dict[str, Code] = {
     "not_supported_yet": Code(422, "Not supported yet", "Send the value named in the detail, or leave the field out."),
     "idempotency_key_reused": Code(422, "Key of another request", "Send a new Idempotency-Key with this request."),
     "model_unknown": Code(422, "Unknown model", "Send an alias from GET /v1/models."),
+    "model_unfit": Code(422, "Beyond the model", "Send what GET /v1/models shows for it, or another model."),
     "url_invalid": Code(422, "Not a URL to send to", "Send an https: URL of a public host."),
     # Pictures
     "source_invalid": Code(422, "Not a picture source", "Send a file_ id or a data: URI with base64."),

@@ -5,19 +5,18 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from storage.aliases import POCKET
+from storage.models import CHECKPOINT_SUFFIXES, POCKET_FOLDER, POCKET_NAME
 from worker.engine.devices import Device
 from worker.errors import ModelUnusable
 from worker.models.folder import load_folder
 from worker.models.hub import fetch
 from worker.models.loaded import LoadedModel
 from worker.models.quiet import silence_progress_bars
-from worker.models.single_file import SUFFIXES, load_single_file
+from worker.models.single_file import load_single_file
 
 __all__ = ["LoadedModel", "load_model"]
 
-POCKET = "pocket"
-_POCKET_NAME = "inpaint-pocket"
-_POCKET_FOLDER = Path(__file__).parent.parent / "pocket" / "model"
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
@@ -32,13 +31,13 @@ def load_model(
     """
     silence_progress_bars()
     if source == POCKET:
-        return load_folder(_POCKET_FOLDER, _POCKET_NAME, device, safety_checker_source)
+        return load_folder(POCKET_FOLDER, POCKET_NAME, device, safety_checker_source)
     path = Path(source).expanduser()
     if path.is_dir():
         return load_folder(path, path.resolve().name, device, safety_checker_source)
     if path.is_file():
-        if path.suffix not in SUFFIXES:
-            raise ModelUnusable(f"{path}: a model file ends in {' or '.join(SUFFIXES)}")
+        if path.suffix not in CHECKPOINT_SUFFIXES:
+            raise ModelUnusable(f"{path}: a model file ends in {' or '.join(CHECKPOINT_SUFFIXES)}")
         return load_single_file(path, device, safety_checker_source, config_source)
     if not _HUB_ID.fullmatch(source):
         raise ModelUnusable(f"{source}: no such folder or file, and not a hub id such as owner/name")

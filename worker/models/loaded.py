@@ -5,16 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from storage.capabilities import why_no_inpainting, why_unfit
 from worker.engine.devices import Device
 from worker.engine.request import CELL
 from worker.errors import ModelUnusable
-
-CHANNELS = 9
-_CHANNELS_SENTENCE = {
-    4: "this is a text-to-image checkpoint; use an inpainting one",
-    5: "this is a depth-guided checkpoint; use an inpainting one",
-    8: "this is an image-editing checkpoint; use an inpainting one",
-}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,19 +35,14 @@ class LoadedModel:
 
 def require_inpainting(source: str, in_channels: int) -> None:
     """Raise ModelUnusable unless the UNet reads latents, mask and masked picture: 4 + 1 + 4 channels."""
-    if in_channels != CHANNELS:
-        sentence = _CHANNELS_SENTENCE.get(in_channels, "use an inpainting checkpoint")
-        raise ModelUnusable(f"{source}: the UNet has {in_channels} input channels instead of {CHANNELS}: {sentence}")
+    if (reason := why_no_inpainting(in_channels)) is not None:
+        raise ModelUnusable(f"{source}: {reason}")
 
 
 def assemble(name: str, sha256: str, pipeline: Any, concept_names: tuple[str, ...], device: Device) -> LoadedModel:
     """The model out of a StableDiffusionInpaintPipeline, moved to `device`. Raises ModelUnusable if it does not fit."""
-    require_inpainting(name, pipeline.unet.config.in_channels)
-    if pipeline.vae_scale_factor != CELL:
-        factor = pipeline.vae_scale_factor
-        raise ModelUnusable(f"{name}: the VAE shrinks pictures by {factor}; only {CELL} is supported")
-    if pipeline.unet.config.time_cond_proj_dim is not None:
-        raise ModelUnusable(f"{name}: the UNet wants the guidance scale as an input, which is not supported")
+    if (reason := why_unfit(pipeline.unet.config, pipeline.vae.config)) is not None:
+        raise ModelUnusable(f"{name}: {reason}")
     return LoadedModel(
         name=name,
         sha256=sha256,

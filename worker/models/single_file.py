@@ -8,17 +8,15 @@ from typing import Any
 
 import torch
 from diffusers import StableDiffusionInpaintPipeline
-from safetensors import safe_open
 
+from storage.capabilities import FIRST_LAYER, NO_UNET
+from storage.safetensors_header import read_shapes
 from worker.engine.devices import Device
 from worker.errors import ModelUnusable
 from worker.models.checker import load_checker
 from worker.models.folder import load_scheduler, load_tokenizer
 from worker.models.loaded import LoadedModel, assemble, require_inpainting
 from worker.models.weights import UNREADABLE, file_sha256
-
-SUFFIXES = (".safetensors", ".ckpt")
-_FIRST_LAYER = "model.diffusion_model.input_blocks.0.0.weight"
 
 
 def load_single_file(
@@ -57,14 +55,13 @@ def _config_folder(path: Path, config_source: str | None) -> Path | None:
 def _input_channels(path: Path) -> int:
     shape = _shape_in_safetensors(path) if path.suffix == ".safetensors" else _shape_in_pickle(path)
     if shape is None:
-        raise ModelUnusable(f"{path}: no Stable Diffusion UNet inside; is this a LoRA or a VAE?")
+        raise ModelUnusable(f"{path}: {NO_UNET}")
     return int(shape[1])
 
 
 def _shape_in_safetensors(path: Path) -> Any:
     try:
-        with safe_open(path, "pt") as file:
-            return file.get_slice(_FIRST_LAYER).get_shape() if _FIRST_LAYER in file.keys() else None  # noqa: SIM118
+        return read_shapes(path).get(FIRST_LAYER)
     except UNREADABLE as error:
         raise ModelUnusable(f"{path}: not a readable safetensors file: {error}") from error
 
@@ -84,5 +81,5 @@ def _shape_in_pickle(path: Path) -> Any:
     except UNREADABLE as error:
         raise ModelUnusable(f"{path}: not a readable checkpoint: {error}") from error
     content = content.get("state_dict", content) if isinstance(content, dict) else {}
-    weight = content.get(_FIRST_LAYER)
+    weight = content.get(FIRST_LAYER)
     return None if weight is None else weight.shape

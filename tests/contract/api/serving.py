@@ -105,6 +105,7 @@ def running(folder: Path, **settings: Any) -> Iterator[Stack]:
         redis_url=settings.pop("redis_url", NO_REDIS),
         objects=f"file://{folder / 'objects'}",
         model=str(model_folder(folder / "tiny-model")),
+        models=("xl=diffusers/stable-diffusion-xl-1.0-inpainting-0.1",),
     )
     migrate(storage.database_url)
     services = open_services(storage, SafetySettings(), ProducerSettings(port=0, **settings))
@@ -120,8 +121,10 @@ def running(folder: Path, **settings: Any) -> Iterator[Stack]:
 
 
 def model_folder(folder: Path) -> Path:
-    """As much of a model as the API reads: its sizes."""
-    for name, config in {"unet": {"sample_size": 16}, "vae": {"block_out_channels": [8, 8, 8, 8]}}.items():
+    """As much of a model as the API reads."""
+    text = {"num_hidden_layers": 4}
+    unet, vae = {"sample_size": 16, "in_channels": 9}, {"block_out_channels": [8, 8, 8, 8]}
+    for name, config in {"unet": unet, "vae": vae, "text_encoder": text}.items():
         (folder / name).mkdir(parents=True)
         (folder / name / "config.json").write_text(json.dumps(config))
     return folder

@@ -30,6 +30,7 @@ def admin(url: str, redis_url: str, tmp_path: Path) -> Admin:
         "INPAINTD_REDIS_URL": redis_url,
         "INPAINTD_OBJECTS": f"file://{tmp_path / 'objects'}",
         "INPAINTD_MODEL": "sd-legacy/stable-diffusion-inpainting",
+        "INPAINTD_MODELS": "wide=diffusers/stable-diffusion-xl-1.0-inpainting-0.1",
         "INPAINTD_MARK_SECRET": "0123456789abcdef",
         "INPAINTD_CREDENTIALS_DIR": str(tmp_path / "credentials"),
         "INPAINTD_USER_SECRET": "0123456789abcdef",
@@ -77,7 +78,7 @@ def test_a_sound_deployment_gets_a_clean_bill(admin: Admin, tmp_path: Path) -> N
     findings = {finding["what"]: finding for finding in json.loads(done.stdout)}
     assert done.exit_code == 0, done.output
     assert " ".join(sorted(findings)) == (
-        "database disk mark secret model objects policy redis schema signing keys user secret"
+        "database disk mark secret model default model wide objects policy redis schema signing keys user secret"
     )
     assert {finding["outcome"] for finding in findings.values()} <= {"ok", "warn"}
     assert not [path for path in (tmp_path / "objects").rglob("*") if path.is_file()]
@@ -91,7 +92,9 @@ def test_a_sound_deployment_gets_a_clean_bill(admin: Admin, tmp_path: Path) -> N
         ("schema", {"INPAINTD_DATABASE_URL": "sqlite://"}, "inpaintd migrate"),
         ("redis", {"INPAINTD_REDIS_URL": "redis://127.0.0.1:1/0"}, "INPAINTD_REDIS_URL"),
         ("objects", {"INPAINTD_OBJECTS": "file:///proc/none"}, "INPAINTD_OBJECTS"),
-        ("model", {"INPAINTD_MODEL": "no model"}, "INPAINTD_MODEL"),
+        ("model default", {"INPAINTD_MODEL": "no model"}, "INPAINTD_MODEL"),
+        ("model photo", {"INPAINTD_MODELS": "photo=/nowhere.safetensors"}, "no such file"),
+        ("settings", {"INPAINTD_MODELS": "photo"}, "alias=source"),
         ("policy", {"INPAINTD_POLICY": "/nowhere.yaml"}, "INPAINTD_POLICY"),
         ("mark secret", {"INPAINTD_MARK_SECRET": ""}, "INPAINTD_MARK_SECRET"),
         ("signing keys", {"INPAINTD_CREDENTIALS_DIR": ""}, "INPAINTD_CREDENTIALS_DIR"),
@@ -105,6 +108,13 @@ def test_the_doctor_names_what_is_not_well_and_the_setting_to_change(
     (line,) = [line for line in done.stdout.splitlines() if line.startswith(f"FAIL  {what}:")]
     assert done.exit_code == 1
     assert words in line
+
+
+def test_the_doctor_says_which_models_nobody_could_look_into(admin: Admin, tmp_path: Path) -> None:
+    admin("migrate")
+    (tmp_path / "old.ckpt").touch()
+    done = admin("doctor", INPAINTD_MODELS=f"old={tmp_path / 'old.ckpt'}")
+    assert "warn  model old: old: this machine cannot look into it" in done.stdout
 
 
 def test_limits_of_a_tenant_are_set_one_by_one_and_removed(admin: Admin) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -15,7 +14,6 @@ from pydantic import ValidationError
 from storage.errors import SettingsError
 from storage.ids import new_id
 from storage.job import TERMINAL, TRANSITIONS, JobState
-from storage.models import load_registry
 from storage.params import InpaintParams, steps_to_run
 from storage.settings import StorageSettings, read_settings, setting
 
@@ -101,17 +99,3 @@ def test_objects_must_say_what_they_are() -> None:
     env = {"INPAINTD_DATABASE_URL": "sqlite://", "INPAINTD_REDIS_URL": "redis://", "INPAINTD_OBJECTS": "objects"}
     with pytest.raises(SettingsError, match="s3:// or file:///"):
         StorageSettings.from_env(env)
-
-
-def test_the_registry_reads_sizes_from_configuration_alone(tmp_path: Path) -> None:
-    for part, config in (("unet", {"sample_size": 96}), ("vae", {"block_out_channels": [1, 2, 3, 4]})):
-        (tmp_path / part).mkdir()
-        (tmp_path / part / "config.json").write_text(json.dumps(config))
-    assert load_registry(str(tmp_path))["default"].native_size == 768
-    assert load_registry("sd-legacy/stable-diffusion-inpainting")["default"].native_size == 512
-
-
-@pytest.mark.parametrize("source", ["no-such-thing", "./missing.ckpt", "/nowhere/model.safetensors"])
-def test_a_source_that_cannot_be_a_model_is_refused(source: str) -> None:
-    with pytest.raises(SettingsError, match="INPAINTD_MODEL"):
-        load_registry(source)

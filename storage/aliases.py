@@ -1,0 +1,42 @@
+"""The registry's names: which alias stands for which source of a model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from storage.errors import SettingsError
+from storage.params import MAX_ALIAS_CHARS, MODEL_ALIAS
+
+DEFAULT = "default"
+POCKET = "pocket"
+
+
+def sources_of(models: Sequence[str], model: str | None) -> dict[str, str]:
+    """Alias and source of each model, `default` first.
+
+    `models` are the entries of INPAINTD_MODELS, `alias=source` each; `model` is INPAINTD_MODEL, the short form of
+    `default=`. Where neither names a default, it is the pocket model. Raises SettingsError for an entry that is not
+    of that form, and for an alias that is named twice.
+    """
+    named = dict[str, str]()
+    for alias, source in _pairs(models):
+        if alias in named:
+            raise SettingsError(f"INPAINTD_MODELS names {alias!r} twice; give each model an alias of its own.")
+        named[alias] = source
+    if model is not None and DEFAULT in named:
+        raise SettingsError("INPAINTD_MODEL and INPAINTD_MODELS both say what `default` is; keep one of them.")
+    return {DEFAULT: named.pop(DEFAULT, model or POCKET), **named}
+
+
+def _pairs(models: Sequence[str]) -> Iterator[tuple[str, str]]:
+    for entry in models:
+        alias, equals, source = (part.strip() for part in entry.partition("="))
+        if not (equals and alias and source):
+            raise SettingsError(f"INPAINTD_MODELS has {entry!r}; write alias=source, separated by commas.")
+        if len(alias) > MAX_ALIAS_CHARS or re.fullmatch(MODEL_ALIAS, alias) is None:
+            raise SettingsError(
+                f"INPAINTD_MODELS has the alias {alias!r}; use letters, digits, dots, dashes and underscores, "
+                f"{MAX_ALIAS_CHARS} at most, beginning with a letter or digit."
+            )
+        yield alias, source
