@@ -8,7 +8,7 @@ JOBS ?= 120
 FAULTS ?= 12
 SEED ?=
 
-.PHONY: demo test chaos bench-queue check format install clean
+.PHONY: demo test chaos bench-queue bench-engine check format install clean
 
 demo: $(INSTALLED)  ## start everything embedded, run real jobs, show a table and a contact sheet
 	HF_HUB_OFFLINE=1 $(BIN)/python -m producer.demo
@@ -23,6 +23,10 @@ chaos: $(INSTALLED)  ## random faults on a whole deployment, then the oracle: ma
 bench-queue: $(INSTALLED)  ## the queue beside Celery and procrastinate
 	$(BIN)/python -m pip install --quiet -c constraints.txt --group bench
 	$(BIN)/python -m bench.queue_throughput --chart docs/queue-throughput.svg
+
+bench-engine: $(INSTALLED)  ## goodput on a virtual clock, drawn as a chart; the pocket model beside diffusers' pipeline; idle time
+	$(BIN)/python -m pip install --quiet -c constraints.txt --group bench
+	$(BIN)/python -m bench.engine_goodput --chart docs/engine-goodput.svg
 
 check: $(INSTALLED)  ## ruff, mypy and the walls between the rooms
 	$(BIN)/ruff check .
