@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
@@ -25,9 +25,10 @@ from uuid import uuid4
 import httpx
 
 from producer.client_errors import ClientMisconfigured, NotAtRest, ServiceRefused, ServiceUnreachable
+from producer.client_events import SILENCE_SECONDS, follow_events
 from producer.client_retries import send_patiently
 from producer.client_settings import ClientSettings
-from producer.client_types import CanceledBatch, FileView, JobPage, JobView, at_rest
+from producer.client_types import CanceledBatch, Event, FileView, JobPage, JobView, at_rest
 
 Picture = bytes | Path | str
 LONG_POLL_SECONDS = 30.0
@@ -105,6 +106,14 @@ class Client:
         *_, job = self.watch(job_id, timeout)
         return job
 
+    def events(self, job_id: str, last_event_id: str | None = None) -> Iterator[Event]:
+        """What happened to the job and what happens from now on, until it has ended, and how far it is meanwhile.
+
+        A stream that breaks is opened again and goes on where it was. To go on in another process, pass the `id` of
+        the last event that had one. Raises ServiceRefused and ServiceUnreachable.
+        """
+        return follow_events(lambda after: self._open(f"{_path(job_id)}/events", after), last_event_id)
+
     def cancel(self, job_id: str) -> JobView:
         """Cancels a waiting job at once and asks a running one to stop. An ended job stays as it is."""
         return cast(JobView, self._send("POST", f"{_path(job_id)}/cancel").json())
@@ -137,8 +146,24 @@ class Client:
         self.close()
 
     def _send(self, method: str, path: str, *, repeatable: bool = False, **request: Any) -> httpx.Response:
+        return self._answer(lambda: self._http.request(method, path, **request), repeatable=repeatable)
+
+    def _open(self, path: str, last_event_id: str | None) -> httpx.Response:
+        headers = {} if last_event_id is None else {"Last-Event-ID": last_event_id}
+        timeout = httpx.Timeout(self._timeout, read=SILENCE_SECONDS)
+        request = self._http.build_request("GET", path, headers=headers, timeout=timeout)
+
+        def send() -> httpx.Response:
+            answer = self._http.send(request, stream=True)
+            if not answer.is_success:
+                answer.read()
+            return answer
+
+        return self._answer(send, repeatable=True)
+
+    def _answer(self, send: Callable[[], httpx.Response], *, repeatable: bool) -> httpx.Response:
         try:
-            answer = send_patiently(lambda: self._http.request(method, path, **request), repeatable=repeatable)
+            answer = send_patiently(send, repeatable=repeatable)
         except httpx.TimeoutException:
             raise ServiceUnreachable(f"{self.url} did not answer in time; see whether the service is well.") from None
         except httpx.TransportError as problem:

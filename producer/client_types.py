@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 Status = Literal["queued", "running", "held", "succeeded", "failed", "blocked", "canceled", "expired"]
 
@@ -100,7 +100,7 @@ class JobView(TypedDict):
     safety: Safety
     receipt: dict[str, Any]
     error: Failure | None
-    links: dict[str, str | None]
+    links: dict[str, str]
 
 
 class JobPage(TypedDict):
@@ -108,6 +108,24 @@ class JobPage(TypedDict):
 
     data: list[JobView]
     next_cursor: str | None
+
+
+class Event(TypedDict):
+    """Something that happened to a job (`type` is `job.` and what), or, if `type` is progress, how far it is.
+
+    `id`, `at` and `data` are those of the former, `step`, `steps` and, where the operator allows it, `preview` (a
+    small picture as a data: URI) those of the latter.
+    """
+
+    type: str
+    job: str
+    attempt: int
+    id: NotRequired[str]
+    at: NotRequired[str]
+    data: NotRequired[dict[str, Any]]
+    step: NotRequired[int]
+    steps: NotRequired[int]
+    preview: NotRequired[str]
 
 
 class CanceledBatch(TypedDict):

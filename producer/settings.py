@@ -27,6 +27,8 @@ class ProducerSettings:
     max_pixels: int = setting(
         "INPAINTD_MAX_PIXELS", "largest picture, in pixels (width x height), read from its header", MAX_PIXELS
     )
+    max_streams: int = setting("INPAINTD_MAX_STREAMS", "event streams that one API process holds open", 256)
+    max_tenant_streams: int = setting("INPAINTD_MAX_TENANT_STREAMS", "those of one tenant among them", 64)
     user_secret: str = setting(
         "INPAINTD_USER_SECRET",
         "secret from which the pseudonyms of end-users are made; changing it changes every pseudonym",

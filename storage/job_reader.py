@@ -82,11 +82,12 @@ class JobReader:
                 alias = connection.scalar(_next_alias(alias))
         return found
 
-    def events(self, job_id: str, tenant_id: str, after: str = "") -> list[JobEvent]:
-        """The job's history after the event id `after`, oldest first."""
-        mine = sa.and_(job_events.c.job_id == job_id, job_events.c.tenant_id == tenant_id, job_events.c.id > after)
+    def events(self, job_id: str, tenant_id: str) -> list[JobEvent]:
+        """The job's history, oldest first: by the database's clock, because ids are made by many machines."""
+        mine = sa.and_(job_events.c.job_id == job_id, job_events.c.tenant_id == tenant_id)
+        history = sa.select(job_events).where(mine).order_by(job_events.c.at, job_events.c.id)
         with self._database.reading() as connection:
-            return [event_of(row) for row in connection.execute(sa.select(job_events).where(mine).order_by("id"))]
+            return [event_of(row) for row in connection.execute(history)]
 
 
 # A literal instead of a parameter, so that a prepared plan, too, may use the index of queued jobs alone.

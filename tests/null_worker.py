@@ -30,6 +30,7 @@ from storage.settings import StorageSettings
 from tests.unit.engine.fake_runner import FakeTrajectory
 from worker.engine.engine import Engine
 from worker.engine.request import InpaintRequest, Pixels
+from worker.publisher import Publisher
 from worker.settings import WorkerSettings
 from worker.station import build, run
 from worker.tools import Tools
@@ -90,6 +91,7 @@ def open_null_tools(storage: StorageSettings, worker: WorkerSettings, runner: Nu
         leases=LeaseStore(database, storage.lease_seconds),
         objects=open_object_store(storage),
         engine=engine,
+        publisher=Publisher(storage.redis_url),
         model={"alias": "default", "name": "null", "sha256": "0" * 64},
         policy=load_policy(safety.policy),
         classifiers=[NullJudge()],

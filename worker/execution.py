@@ -16,6 +16,7 @@ from safety.verdict import Action, Verdict
 from storage.errors import StorageError
 from storage.failpoints import reach
 from storage.job import Job, JobResult, ResultImage
+from storage.live import Live
 from storage.masks import Inputs, check_inputs
 from worker.engine.request import InpaintRequest, InpaintResult
 from worker.errors import RequestCanceled
@@ -61,6 +62,7 @@ class Execution:
             settle_error(self._tools.jobs, self._job, error)
         finally:
             self._heartbeat.forget(self._job)
+            self._tools.publisher.moved(self._job.id)
             structlog.contextvars.clear_contextvars()
 
     def stop(self, reason: StopReason) -> None:
@@ -196,6 +198,8 @@ class Execution:
     def _note_step(self, index: int, step: int) -> None:
         self._progress.note(index, step, self._tools.engine.pace.last or 0.0)
         self._heartbeat.progress(self._job, self._progress.step)
+        live = Live(self._job.attempt, self._progress.step, self._job.steps)
+        self._tools.publisher.progress(self._job.id, live)
         reach("mid_step")
 
     def _request_id(self, index: int) -> str:

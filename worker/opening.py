@@ -21,6 +21,7 @@ from worker.engine.devices import pick_device
 from worker.engine.engine import Engine
 from worker.engine.runner import DiffusersRunner
 from worker.models import LoadedModel, load_model
+from worker.publisher import Publisher
 from worker.settings import WorkerSettings
 from worker.tools import Tools
 
@@ -52,6 +53,7 @@ def open_tools(storage: StorageSettings, safety: SafetySettings, worker: WorkerS
         leases=LeaseStore(database, storage.lease_seconds),
         objects=open_object_store(storage),
         engine=engine,
+        publisher=Publisher(storage.redis_url),
         model={"alias": "default", "name": model.name, "sha256": model.sha256},
         policy=load_policy(safety.policy),
         classifiers=[OnEngine(_concepts(model), engine)],

@@ -15,6 +15,7 @@ from storage.job_store import JobStore
 from storage.lease_store import LeaseStore
 from storage.object_store import ObjectStore
 from worker.engine.engine import Engine
+from worker.publisher import Publisher
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Tools:
     leases: LeaseStore
     objects: ObjectStore
     engine: Engine
+    publisher: Publisher
     model: dict[str, Any]
     policy: Policy
     classifiers: Sequence[ImageClassifier]
@@ -33,6 +35,7 @@ class Tools:
     authority: Authority
 
     def close(self) -> None:
-        """Ends the engine and lets the database go."""
+        """Ends the engine and lets every connection go."""
         self.engine.close()
+        self.publisher.close()
         self.database.close()

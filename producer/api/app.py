@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -9,10 +10,11 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from producer.api import batches, faults, files, health, images, jobs, models, webhooks
+from producer.api import batches, events, faults, files, health, images, jobs, models, webhooks
 from producer.api.last_resort import LastResort
 from producer.api.limits import BodyLimit
 from producer.api.openapi import openapi
+from producer.api.streams import Streams
 from producer.services import Services
 
 TAGS = [
@@ -32,8 +34,9 @@ def create_app(services: Services) -> FastAPI:
     """The application. It owns `services` and closes them when it stops."""
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
+        await app.state.streams.end()
         services.close()
 
     # FastAPI's own pages load their scripts from a public network, which many deployments do not reach.
@@ -47,19 +50,34 @@ def create_app(services: Services) -> FastAPI:
         static_url="/docs/assets",
     )
     app.state.services = services
+    app.state.streams = Streams(services)
     app.add_middleware(BodyLimit, limit=services.settings.max_body_bytes)
     app.add_middleware(LastResort)
     faults.install(app)
-    for resource in (jobs, images, batches, files, webhooks, models, health):
+    for resource in (jobs, images, events, batches, files, webhooks, models, health):
         app.include_router(resource.router)
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]
     return app
 
 
-def server(services: Services) -> uvicorn.Server:
+class Server(uvicorn.Server):
+    """Ends the event streams before it waits for requests to end: those would last as long as their jobs."""
+
+    def __init__(self, config: uvicorn.Config, streams: Streams) -> None:
+        super().__init__(config)
+        self._streams = streams
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Called once, when the server has been told to stop."""
+        await self._streams.end()
+        await super().shutdown(sockets)
+
+
+def server(services: Services) -> Server:
     """A server for the application at the host and port of the settings; `run()` serves until it is told to stop."""
+    app = create_app(services)
     config = uvicorn.Config(
-        create_app(services),
+        app,
         host=services.settings.host,
         port=services.settings.port,
         log_config=None,
@@ -68,4 +86,4 @@ def server(services: Services) -> uvicorn.Server:
         # Long polls would otherwise hold up a stop for a minute.
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    return uvicorn.Server(config)
+    return Server(config, app.state.streams)

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from producer.api.field_errors import field_errors
 from producer.api.problems import problem_response, refusal_response
+from producer.api.streams import COME_AGAIN_SECONDS, StreamsFull
 from producer.errors import Refusal
 from storage.errors import (
     DatabaseUnavailable,
@@ -43,6 +44,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(JobNotFound, _job_not_found)
     app.add_exception_handler(LimitReached, _limit_reached)
+    app.add_exception_handler(StreamsFull, _streams_full)
     app.add_exception_handler(IdempotencyConflict, _key_reused)
     for kind in _WEBHOOK_CODES:
         app.add_exception_handler(kind, _webhook_fault)
@@ -79,6 +81,11 @@ def _limit_reached(_request: Request, error: Exception) -> JSONResponse:
     seconds = max(1, math.ceil(limit.retry_after))
     detail = f"This tenant is at its limit: {limit}. Try again in {seconds} s."
     return problem_response(code, detail, headers={"Retry-After": str(seconds)})
+
+
+def _streams_full(_request: Request, _error: Exception) -> JSONResponse:
+    detail = f"This process holds as many streams as it may. Try again in {COME_AGAIN_SECONDS} s."
+    return problem_response("streams_full", detail, headers={"Retry-After": str(COME_AGAIN_SECONDS)})
 
 
 def _key_reused(_request: Request, _error: Exception) -> JSONResponse:

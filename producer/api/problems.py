@@ -48,6 +48,7 @@ CODES: dict[str, Code] = {
     "too_many_requests": Code(429, "Too many requests", "Wait as many seconds as the header Retry-After says."),
     "queue_full": Code(429, "Queue full", "Wait until jobs have ended, at least as long as Retry-After says."),
     "internal": Code(500, "Internal error", "Try again; tell the operator if it stays."),
+    "streams_full": Code(503, "Too many open streams", "Wait as Retry-After says, or ask for the job with `wait`."),
     "storage_unavailable": Code(503, "Storage not reachable", "Try again in a few seconds."),
     # One or more fields
     "request_invalid": Code(422, "Request not valid", "Correct every field listed in `errors`."),

@@ -87,11 +87,11 @@ class ErrorView(BaseModel):
 
 
 class Links(BaseModel):
-    """Where to go from here; `events` is null until this version streams them."""
+    """Where to go from here."""
 
     self: str
     cancel: str
-    events: str | None
+    events: str
 
 
 class JobView(BaseModel):
@@ -151,7 +151,7 @@ def job_view(job: Job, position: int | None) -> JobView:
         safety=_safety(job.safety),
         receipt=job.receipt,
         error=None if job.error is None else ErrorView(**job.error.as_dict()),
-        links=Links(self=link, cancel=f"{link}/cancel", events=None),
+        links=Links(self=link, cancel=f"{link}/cancel", events=f"{link}/events"),
     )
 
 

@@ -25,9 +25,12 @@ from worker.engine.engine import Engine
 from worker.engine.request import Pixels
 from worker.execution import Execution
 from worker.heartbeat import Heartbeat
+from worker.publisher import Publisher
 from worker.tools import Tools
 
 SIDE = 96
+# Nothing listens there: no job needs live news.
+NO_REDIS = "redis://127.0.0.1:1/0"
 CLEAN = {"test_pattern": -0.2, "concept_1": -0.1}
 
 
@@ -68,6 +71,7 @@ class Bench:
             leases=self.desk.leases,
             objects=self.objects,
             engine=engine,
+            publisher=Publisher(NO_REDIS),
             model={"alias": "default", "name": "grey", "sha256": "0" * 64},
             policy=load_policy(),
             classifiers=[self.judge],
