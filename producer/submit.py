@@ -15,7 +15,6 @@ from producer.inputs import Inputs, InputShelf
 from producer.order import Order
 from producer.prompts import judge_prompts
 from producer.pseudonyms import pseudonym
-from producer.unsupported import refuse_unsupported
 from producer.webhooks.addresses import AddressGuard, AddressRefused
 from safety.policy import Policy
 from safety.verdict import Action, Verdict
@@ -51,7 +50,6 @@ class Submitter:
         Raises Refusal, QueueFull and IdempotencyConflict, with nothing left behind, for an order that cannot be
         carried out. An unreachable Redis is no error: workers also look into SQL by themselves.
         """
-        refuse_unsupported(order.params)
         self._check_hook(order)
         model = self._model(order.params.model)
         job_id, fingerprint = new_id("job"), fingerprint_of(order)

@@ -2,19 +2,7 @@
 
 from __future__ import annotations
 
-from producer.errors import FieldError, Refusal
-from storage.params import ColorMatch, InpaintParams
-
-
-def refuse_unsupported(params: InpaintParams) -> None:
-    """Raises Refusal `not_supported_yet`, naming every field and value that this version cannot honour."""
-    asked = {
-        "color_match": (params.color_match, ColorMatch.NONE),
-        "output.keep_metadata": (params.output.keep_metadata, False),
-    }
-    errors = [not_yet(name, value, instead) for name, (value, instead) in asked.items() if value != instead]
-    if errors:
-        raise Refusal.of_fields(errors)
+from producer.errors import FieldError
 
 
 def not_yet(field: str, value: object, instead: object = None) -> FieldError:

@@ -103,7 +103,10 @@ class OutputFormat(StrEnum):
 
 
 class OutputParams(BaseModel):
-    """How results are encoded. `quality` is 1 to 100 and applies to webp and jpeg."""
+    """How results are encoded. `quality` is 1 to 100 and applies to webp and jpeg.
+
+    `keep_icc` carries the input's colour profile over, `keep_metadata` its EXIF and XMP, places and names included.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from storage.errors import StorageError
+from storage.picture_metadata import upright_exif, upright_xmp
 
 MAX_PIXELS = 50_000_000
 # WebP, which may be asked for as the output format, cannot hold a longer side.
@@ -58,13 +59,15 @@ class Picture:
 
     `alpha` is None where the file has no transparency. Colours are not premultiplied, so the colour below a
     transparent pixel is kept. `icc` is an RGB colour profile; profiles of grey pictures are dropped, because
-    `rgb` is not what they describe.
+    `rgb` is not what they describe. `exif` and `xmp` are what the file says of itself, made true of these pixels.
     """
 
     rgb: NDArray[np.uint8]
     alpha: NDArray[np.uint8] | None
     content_type: str
     icc: bytes | None = None
+    exif: bytes | None = None
+    xmp: bytes | None = None
 
     @property
     def width(self) -> int:
@@ -170,7 +173,9 @@ def _decoded(image: Image.Image, content_type: str) -> Picture:
     icc = image.info.get("icc_profile")
     # Bytes 16 to 19 of a profile name its colour space (ICC.1:2022, 7.2.6).
     keep_icc = isinstance(icc, bytes) and icc[16:20] == b"RGB " and image.mode not in {"1", "L", "LA"}
-    return Picture(np.asarray(upright.convert("RGB")), alpha, content_type, icc if keep_icc else None)
+    rgb = np.asarray(upright.convert("RGB"))
+    exif, xmp = upright_exif(image, upright.size), upright_xmp(image)
+    return Picture(rgb, alpha, content_type, icc if keep_icc else None, exif, xmp)
 
 
 def _upright(image: Image.Image) -> Image.Image:

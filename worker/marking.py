@@ -36,7 +36,7 @@ def mark_and_sign(composite: Composite, job: Job, original: Picture, parent: byt
 
     Raises MarkError when the mark cannot be read back from the file, and CredentialsError.
     """
-    encoded, mark = _marked_file(composite.image, job.params.output, original.icc, tools.mark_keys)
+    encoded, mark = _marked_file(composite.image, job.params.output, original, tools.mark_keys)
     claim = Claim(
         title=job.id,
         model=str(tools.model["name"]),
@@ -49,14 +49,14 @@ def mark_and_sign(composite: Composite, job: Job, original: Picture, parent: byt
     return MarkedImage(data, content_type, composite.image.width, composite.image.height, mark.id)
 
 
-def _marked_file(image: Image.Image, output: OutputParams, icc: bytes | None, keys: MarkKeys) -> tuple[bytes, Mark]:
+def _marked_file(image: Image.Image, output: OutputParams, original: Picture, keys: MarkKeys) -> tuple[bytes, Mark]:
     def reopened(picture: Image.Image) -> Image.Image:
-        return Image.open(BytesIO(encode(picture, output, icc)))
+        return Image.open(BytesIO(encode(picture, output, original)))
 
     # First a mark that also outlives a later JPEG of the file; where none does, one that outlives the file itself.
     for trial in (lambda picture: jpeg_trial(reopened(picture)), reopened):
         marked, mark = embed(image, keys, trial=trial)
-        encoded = encode(marked, output, icc)
+        encoded = encode(marked, output, original)
         found = detect(Image.open(BytesIO(encoded)), keys)
         if found is not None and found.id == mark.id:
             return encoded, mark

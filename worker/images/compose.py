@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from storage.params import ColorMatch
 from storage.pictures import Picture
 from worker.errors import WorkerError
 from worker.images.box import Box
+from worker.images.color_match import match_histogram
 from worker.images.prepare import Prepared
 
 
@@ -46,7 +48,7 @@ def compose(prepared: Prepared, pixels: NDArray[np.uint8]) -> Composite:
         expected = prepared.image.shape
         raise CompositeError(f"expected uint8 pixels {expected} from the engine, got {pixels.dtype} {pixels.shape}")
     original, region, alpha = prepared.original, prepared.feather.region, prepared.feather.alpha
-    fresh = prepared.frame.restore(pixels)[region.within(prepared.frame.box).slices]
+    fresh = _fresh(prepared, pixels)[region.within(prepared.frame.box).slices]
     rgb = original.rgb.copy()
     old = rgb[region.slices].astype(np.float32)
     rgb[region.slices] = np.rint(np.clip(old + alpha[..., None] * (fresh - old), 0, 255)).astype(np.uint8)
@@ -54,6 +56,17 @@ def compose(prepared: Prepared, pixels: NDArray[np.uint8]) -> Composite:
     support[region.slices] = alpha > 0
     image = Image.fromarray(_with_alpha(rgb, original))
     return Composite(image, region, support, check_untouched(image, original, support))
+
+
+def _fresh(prepared: Prepared, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The model's pixels at the original's scale, uint8 (height, width of frame.box, 3), colours matched if asked."""
+    restored = prepared.frame.restore(pixels)
+    if prepared.color_match is ColorMatch.NONE:
+        return restored
+    original, box = prepared.original, prepared.frame.box.slices
+    # Below full transparency lie colours that nobody sees.
+    known = ~prepared.hole if original.alpha is None else ~prepared.hole & (original.alpha[box] > 0)
+    return match_histogram(restored, prepared.hole, original.rgb[box][known])
 
 
 def check_untouched(image: Image.Image, original: Picture, support: NDArray[np.bool_]) -> dict[str, Any]:

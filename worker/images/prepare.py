@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.params import InpaintParams, MaskedContent
+from storage.params import ColorMatch, InpaintParams, MaskedContent
 from storage.pictures import Picture, PictureError
 from worker.images.box import Box
 from worker.images.feather import Feather, feather, grow
@@ -20,7 +20,8 @@ class Prepared:
     """A job's picture at working size, and what compose() needs to put the model's pixels back.
 
     `image` is uint8 (params.height, params.width, 3); `mask` is bool (params.height, params.width), True where the
-    model repaints. `frame` and `feather` are in pixels of `original`.
+    model repaints. `frame` and `feather` are in pixels of `original`, as is `hole`, bool (height, width of
+    frame.box), True where the pixels are new.
     """
 
     image: NDArray[np.uint8]
@@ -28,6 +29,8 @@ class Prepared:
     original: Picture
     frame: Frame
     feather: Feather
+    hole: NDArray[np.bool_]
+    color_match: ColorMatch
 
     @property
     def crop_box(self) -> Box:
@@ -52,4 +55,4 @@ def prepare(image: Picture, mask: NDArray[np.bool_], params: InpaintParams) -> P
     seen, hidden = image.rgb[frame.box.slices], hole[frame.box.slices]
     if params.strength == 1 or params.masked_content is not MaskedContent.ORIGINAL:
         seen = fill_hole(seen, hidden)
-    return Prepared(frame.shrink(seen), frame.cover(hidden), image, frame, edge)
+    return Prepared(frame.shrink(seen), frame.cover(hidden), image, frame, edge, hidden, params.color_match)

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from PIL import Image
 
+from storage.params import InpaintParams
 from tests.contract.api.serving import NATIVE_SIZE, Tenant, data_uri, encoded, finish, mask, photo, request
 
 JOB_KEYS = {
@@ -43,6 +44,17 @@ def test_what_was_left_open_is_resolved_and_echoed(tenant: Tenant) -> None:
     assert isinstance(second["seed"], int)
     assert first["seed"] != second["seed"]
     assert (first["steps"], first["guidance_scale"], first["strength"], first["mask_blur"]) == (30, 7.5, 1.0, 4)
+
+
+@pytest.mark.parametrize(
+    "field",
+    ["prompt_syntax", "masked_content", "color_match", "blend", "area", "scheduler", "mask_channel", "long_prompt"],
+)
+def test_every_choice_of_every_field_is_taken_and_echoed(tenant: Tenant, field: str) -> None:
+    for choice in InpaintParams.model_json_schema()["$defs"][type(getattr(InpaintParams(), field)).__name__]["enum"]:
+        masked = Image.new("LA", (96, 64), (255, 200))
+        job = tenant.accepted(**{field: choice}, mask=data_uri(encoded(masked)))
+        assert job["params"][field] == choice
 
 
 def test_json_form_and_uploaded_files_are_one_job(tenant: Tenant) -> None:
@@ -79,6 +91,18 @@ def test_a_forbidden_prompt_is_a_blocked_job_that_names_its_rule(tenant: Tenant)
     assert job["images"] == []
     assert job["finished_at"] is not None
     assert job["queue"]["position"] is None
+
+
+def test_brackets_hide_nothing_from_the_policy(tenant: Tenant) -> None:
+    prompt = "please (re)(move:1.2) her [clothes]"
+    job = tenant.accepted(prompt=prompt, prompt_syntax="a1111")
+
+    assert (job["status"], job["params"]["prompt"]) == ("blocked", prompt)
+    assert prompt[slice(*job["safety"]["findings"][0]["span"])] == "re)(move:1.2) her [clothes"
+
+
+def test_metadata_may_be_kept(tenant: Tenant) -> None:
+    assert tenant.accepted(output={"keep_metadata": True})["params"]["output"]["keep_metadata"]
 
 
 def test_a_doubtful_prompt_is_held_for_a_person(tenant: Tenant) -> None:

@@ -11,12 +11,15 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from io import BytesIO
 from typing import Any
 
 import pytest
+from PIL import ExifTags, Image
 
 from storage.job import JobState
 from tests.jobs import VERDICT, make_due
+from tests.unit.images.samples import encoded
 from tests.unit.worker.workbench import CLEAN, Bench, hook
 from worker.errors import DeviceLost, NumericalFailure, OutOfMemory, PromptTooLong
 from worker.execution import Execution
@@ -31,6 +34,18 @@ def test_a_clean_result_is_marked_stored_and_visible(bench: Bench) -> None:
     assert all(key.startswith(f"results/{done.id}/1-") for key in bench.made())
     assert done.receipt["untouched"]["checked"]
     assert done.safety["signals"]
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_the_inputs_metadata_leave_only_if_asked_for(bench: Bench, keep: bool) -> None:
+    job = bench.store(output={"keep_metadata": keep})
+    exif = Image.Exif()
+    exif[ExifTags.Base.Make] = "Camera"
+    photo = Image.open(BytesIO(bench.objects.get(job.image_key)))
+    bench.objects.put(job.image_key, encoded(photo, exif=exif), "image/png")
+    bench.execute(job)
+    with Image.open(BytesIO(bench.objects.get(bench.row(job).images[0].key))) as made:
+        assert made.getexif().get(ExifTags.Base.Make) == ("Camera" if keep else None)
 
 
 def raising() -> dict[str, float]:

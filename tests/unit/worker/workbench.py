@@ -37,9 +37,9 @@ CLEAN = {"test_pattern": -0.2, "concept_1": -0.1}
 class GreyRunner(FakeRunner):
     """Paints grey of the size that was asked for."""
 
-    def finish(self, trajectory: FakeTrajectory) -> Pixels:
-        super().finish(trajectory)
-        return np.full(trajectory.request.image.shape, 128, np.uint8)
+    def finish(self, batch: Sequence[FakeTrajectory]) -> list[Pixels]:
+        super().finish(batch)
+        return [np.full(trajectory.request.image.shape, 128, np.uint8) for trajectory in batch]
 
 
 class Judge:
