@@ -50,8 +50,8 @@ class NullRunner:
         self._poison = poison
         self._hang = hang
 
-    def begin(self, request: InpaintRequest) -> FakeTrajectory:
-        return FakeTrajectory(request, request.actual_steps)
+    def begin(self, request: InpaintRequest, precise: bool = False) -> FakeTrajectory:
+        return FakeTrajectory(request, request.actual_steps, precise)
 
     def predict(self, batch: Sequence[FakeTrajectory]) -> list[int]:
         prompts = {trajectory.request.prompt for trajectory in batch}

@@ -14,7 +14,7 @@ from worker.engine.desk import Desk
 from worker.engine.pace import Pace
 from worker.engine.protocol import Runner
 from worker.engine.ticket import Ticket
-from worker.errors import DeviceLost, RequestCanceled
+from worker.errors import DeviceLost, NumericalFailure, RequestCanceled
 
 log = structlog.get_logger(__name__)
 
@@ -67,10 +67,10 @@ class Floor:
             self._begin(ticket)
             self._moved()
 
-    def _begin(self, ticket: Ticket) -> None:
+    def _begin(self, ticket: Ticket, *, precise: bool = False) -> None:
         began = self._clock()
         with self._blame(ticket):
-            ticket.trajectory = self._runner.begin(ticket.request)
+            ticket.trajectory = self._runner.begin(ticket.request, precise)
             ticket.denoise_began = self._clock()
             ticket.seconds["prepare"] = ticket.denoise_began - began
             self._batcher.add(ticket)
@@ -128,12 +128,21 @@ class Floor:
             raise
         except Exception as error:  # noqa: BLE001 - it belongs to the request that caused it
             if len(batch) == 1:
-                self._drop(batch[0], error)
+                self._give_up(batch[0], error)
                 return None
             log.warning("shared_call_failed", requests=[ticket.request.id for ticket in batch], error=repr(error))
         for ticket in batch:
             again([ticket])
         return None
+
+    def _give_up(self, ticket: Ticket, error: Exception) -> None:
+        """Numbers that left the range of half precision get one more try in float32."""
+        if not isinstance(error, NumericalFailure) or ticket.trajectory is None or ticket.trajectory.precise:
+            self._drop(ticket, error)
+            return
+        log.warning("request_made_again_in_float32", request_id=ticket.request.id, reason=str(error))
+        self._clear(ticket)
+        self._begin(ticket, precise=True)
 
     @contextmanager
     def _blame(self, ticket: Ticket) -> Iterator[None]:
@@ -142,12 +151,16 @@ class Floor:
         except DeviceLost:
             raise
         except Exception as error:  # noqa: BLE001 - it belongs to this request; the others go on
-            self._drop(ticket, error)
+            self._give_up(ticket, error)
 
-    def _drop(self, ticket: Ticket, error: Exception) -> None:
+    def _clear(self, ticket: Ticket) -> None:
         if ticket.trajectory is not None:
             self._batcher.remove(ticket)
+            ticket.trajectory = None
         if ticket in self._denoised:
             self._denoised.remove(ticket)
+
+    def _drop(self, ticket: Ticket, error: Exception) -> None:
+        self._clear(ticket)
         log.info("request_dropped", request_id=ticket.request.id, reason=type(error).__name__)
         self._desk.settle(ticket, error)

@@ -22,6 +22,16 @@ class Trajectory(Protocol):
         ...
 
     @property
+    def work(self) -> float:
+        """Device time of one of its UNet calls, in any unit that is the same for all of a runner's trajectories."""
+        ...
+
+    @property
+    def precise(self) -> bool:
+        """True when it is computed in float32, so that no other try could come out better."""
+        ...
+
+    @property
     def calls_left(self) -> int:
         """UNet calls until the latents are finished."""
         ...
@@ -39,8 +49,8 @@ P = TypeVar("P")
 class Runner(Protocol[T, P]):
     """Runs networks. Called from one thread only. Any method may raise; DeviceLost ends the engine."""
 
-    def begin(self, request: InpaintRequest) -> T:
-        """Encode text and picture, draw the noise, set up the sampler."""
+    def begin(self, request: InpaintRequest, precise: bool = False) -> T:
+        """Encode text and picture, draw the noise, set up the sampler; all in float32 if `precise`."""
         ...
 
     def predict(self, batch: Sequence[T]) -> Sequence[P]:

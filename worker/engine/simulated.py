@@ -98,12 +98,18 @@ class SimulatedTrajectory:
     request: InpaintRequest
     rows: int
     calls_left: int
+    precise: bool = True
     dropped_text: dict[str, str] = field(default_factory=dict)
 
     @property
     def group(self) -> Hashable:
         """Rows of one UNet call need one shape."""
         return self.request.mask.shape
+
+    @property
+    def work(self) -> float:
+        """Rows x pixels."""
+        return self.rows * self.request.mask.size
 
 
 class SimulatedRunner:
@@ -114,10 +120,10 @@ class SimulatedRunner:
         self._clock = clock
         self.calls: list[int] = []
 
-    def begin(self, request: InpaintRequest) -> SimulatedTrajectory:
+    def begin(self, request: InpaintRequest, precise: bool = True) -> SimulatedTrajectory:
         """See Runner."""
         self._pass(self._times.begin)
-        return SimulatedTrajectory(request, 2 if request.guidance_scale > 1 else 1, request.actual_steps)
+        return SimulatedTrajectory(request, 2 if request.guidance_scale > 1 else 1, request.actual_steps, precise)
 
     def predict(self, batch: Sequence[SimulatedTrajectory]) -> list[None]:
         """See Runner."""

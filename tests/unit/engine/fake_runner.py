@@ -15,6 +15,7 @@ from worker.engine.request import InpaintRequest, Pixels
 class FakeTrajectory:
     request: InpaintRequest
     calls_left: int
+    precise: bool = False
     dropped_text: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -22,8 +23,12 @@ class FakeTrajectory:
         return 2 if self.request.guidance_scale > 1 else 1
 
     @property
+    def work(self) -> float:
+        return self.rows * self.request.mask.size
+
+    @property
     def group(self) -> Hashable:
-        return self.request.mask.shape
+        return self.precise, *self.request.mask.shape
 
 
 class FakeRunner:
@@ -39,9 +44,9 @@ class FakeRunner:
         self.predicting = False
         self.on_finish: Callable[[str], None] = lambda name: None
 
-    def begin(self, request: InpaintRequest) -> FakeTrajectory:
+    def begin(self, request: InpaintRequest, precise: bool = False) -> FakeTrajectory:
         self._maybe_fail("begin", request.id)
-        return FakeTrajectory(request, request.actual_steps)
+        return FakeTrajectory(request, request.actual_steps, precise)
 
     def predict(self, batch: Sequence[FakeTrajectory]) -> list[int]:
         self.predicting = True

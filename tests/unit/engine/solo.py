@@ -65,8 +65,8 @@ class RecordingRunner(DiffusersRunner):
         self.finished: dict[str, torch.Tensor] = {}
         self._names: dict[int, str] = {}
 
-    def begin(self, request: InpaintRequest) -> DiffusersTrajectory:
-        trajectory = super().begin(request)
+    def begin(self, request: InpaintRequest, precise: bool = False) -> DiffusersTrajectory:
+        trajectory = super().begin(request, precise)
         self._names[id(trajectory)] = request.id
         return trajectory
 

@@ -29,9 +29,9 @@ class TimedRunner(FakeRunner):
         super().__init__()
         self._clock = clock
 
-    def begin(self, request: InpaintRequest) -> FakeTrajectory:
+    def begin(self, request: InpaintRequest, precise: bool = False) -> FakeTrajectory:
         self._clock.now += BEGIN_SECONDS
-        return super().begin(request)
+        return super().begin(request, precise)
 
     def predict(self, batch: Sequence[FakeTrajectory]) -> list[int]:
         self._clock.now += STEP_SECONDS

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+import weakref
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,8 @@ import torch
 from worker.engine.devices import device_errors
 from worker.engine.request import CELL, InpaintRequest, Pixels
 from worker.engine.runner.latents import PictureCodec, as_tensor, latent_mask, with_content, without_hole
+from worker.engine.runner.networks import Networks, in_float32
 from worker.engine.runner.sampler import Sampler, make_scheduler
-from worker.engine.runner.text import TextEncoder
 
 if TYPE_CHECKING:
     from worker.models import LoadedModel
@@ -26,6 +27,7 @@ class DiffusersTrajectory:
     `embeds` (rows, tokens, width).
     """
 
+    networks: Networks
     guidance_scale: float
     sampler: Sampler
     latents: torch.Tensor
@@ -40,8 +42,19 @@ class DiffusersTrajectory:
 
     @property
     def group(self) -> Hashable:
-        """Rows of one UNet call need one shape."""
-        return (*self.latents.shape[2:], self.embeds.shape[1])
+        """Rows of one UNet call need one UNet and one shape."""
+        return (self.networks, *self.latents.shape[2:], self.embeds.shape[1])
+
+    @property
+    def work(self) -> float:
+        """Rows x latent cells."""
+        height, width = self.latents.shape[2:]
+        return self.rows * height * width
+
+    @property
+    def precise(self) -> bool:
+        """True in float32."""
+        return not self.networks.device.half
 
     @property
     def calls_left(self) -> int:
@@ -63,48 +76,45 @@ class DiffusersRunner:
     """
 
     def __init__(self, model: LoadedModel) -> None:
-        self._unet = model.unet
-        self._scheduler = model.scheduler
-        self._device = model.device
-        self._text = TextEncoder(model)
-        self._codec = PictureCodec(model.vae)
+        self._model = model
+        self._networks = Networks(model)
+        self._float32: Callable[[], Networks | None] = lambda: None
 
     @torch.inference_mode()
-    def begin(self, request: InpaintRequest) -> DiffusersTrajectory:
+    def begin(self, request: InpaintRequest, precise: bool = False) -> DiffusersTrajectory:
         """See Runner. Raises PromptTooLong, RequestUnsupported, OutOfMemory, DeviceLost."""
         with device_errors():
-            text = self._text.encode(request)
+            networks = self._in_float32() if precise else self._networks
+            text = networks.text.encode(request)
             generator = torch.Generator("cpu").manual_seed(request.seed)
-            sampler = Sampler(make_scheduler(request.scheduler, self._scheduler), request, generator)
+            sampler = Sampler(make_scheduler(request.scheduler, self._model.scheduler), request, generator)
             image = as_tensor(request.image)
-            latents = self._first_latents(image, request, sampler, generator)
-            masked = self._codec.encode(without_hole(image, request.mask), generator)
+            latents = _first_latents(networks.codec, image, request, sampler, generator)
+            masked = networks.codec.encode(without_hole(image, request.mask), generator)
             condition = torch.cat([latent_mask(request.mask), masked], dim=1)
-            place = self._device.torch_device
+            place, scale = networks.device.torch_device, request.guidance_scale
             return DiffusersTrajectory(
-                request.guidance_scale, sampler, latents.to(place), condition.to(place), text.embeds, text.dropped_text
+                networks, scale, sampler, latents.to(place), condition.to(place), text.embeds, text.dropped_text
             )
 
-    def _first_latents(
-        self, image: torch.Tensor, request: InpaintRequest, sampler: Sampler, generator: torch.Generator
-    ) -> torch.Tensor:
-        encoded = self._codec.encode(image, generator) if request.strength < 1 else None
-        height, width = (side // CELL for side in image.shape[2:])
-        noise = torch.randn((1, self._codec.channels, height, width), generator=generator)
-        if encoded is None:
-            return sampler.start_from_noise(noise)
-        content = with_content(encoded, latent_mask(request.mask), request.masked_content, generator)
-        return sampler.start_from_image(content, noise)
+    def _in_float32(self) -> Networks:
+        """Made when a picture needs it; gone with the last picture that does, for it is as large as two models."""
+        found = self._float32()
+        if found is None:
+            found = Networks(in_float32(self._model))
+            self._float32 = weakref.ref(found)
+        return found
 
     @torch.inference_mode()
     def predict(self, batch: Sequence[DiffusersTrajectory]) -> list[torch.Tensor]:
         """See Runner. Predictions are float32 (1, 4, h/8, w/8), guidance applied."""
         with device_errors():
-            place = self._device.torch_device
-            sample = torch.cat([trajectory.model_rows() for trajectory in batch]).to(self._device.dtype)
+            networks = batch[0].networks
+            sample = torch.cat([trajectory.model_rows() for trajectory in batch]).to(networks.device.dtype)
             levels = [trajectory.sampler.timestep for trajectory in batch for _ in range(trajectory.rows)]
             embeds = torch.cat([trajectory.embeds for trajectory in batch])
-            output = self._unet(sample, torch.tensor(levels).to(place), embeds, return_dict=False)[0].float()
+            times = torch.tensor(levels).to(networks.device.torch_device)
+            output = networks.unet(sample, times, embeds, return_dict=False)[0].float()
             halves = output.split([trajectory.rows for trajectory in batch])
             return [_guided(rows, trajectory.guidance_scale) for rows, trajectory in zip(halves, batch, strict=True)]
 
@@ -118,7 +128,19 @@ class DiffusersRunner:
     def finish(self, batch: Sequence[DiffusersTrajectory]) -> list[Pixels]:
         """See Runner. Raises NumericalFailure, OutOfMemory, DeviceLost."""
         with device_errors():
-            return self._codec.decode(torch.cat([trajectory.latents for trajectory in batch]))
+            return batch[0].networks.codec.decode(torch.cat([trajectory.latents for trajectory in batch]))
+
+
+def _first_latents(
+    codec: PictureCodec, image: torch.Tensor, request: InpaintRequest, sampler: Sampler, generator: torch.Generator
+) -> torch.Tensor:
+    encoded = codec.encode(image, generator) if request.strength < 1 else None
+    height, width = (side // CELL for side in image.shape[2:])
+    noise = torch.randn((1, codec.channels, height, width), generator=generator)
+    if encoded is None:
+        return sampler.start_from_noise(noise)
+    content = with_content(encoded, latent_mask(request.mask), request.masked_content, generator)
+    return sampler.start_from_image(content, noise)
 
 
 def _guided(rows: torch.Tensor, scale: float) -> torch.Tensor:
