@@ -98,7 +98,7 @@ class SimulatedTrajectory:
     request: InpaintRequest
     rows: int
     calls_left: int
-    precise: bool = True
+    precise: bool = False
     dropped_text: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -120,7 +120,7 @@ class SimulatedRunner:
         self._clock = clock
         self.calls: list[int] = []
 
-    def begin(self, request: InpaintRequest, precise: bool = True) -> SimulatedTrajectory:
+    def begin(self, request: InpaintRequest, precise: bool = False) -> SimulatedTrajectory:
         """See Runner."""
         self._pass(self._times.begin)
         return SimulatedTrajectory(request, 2 if request.guidance_scale > 1 else 1, request.actual_steps, precise)
