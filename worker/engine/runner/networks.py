@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import fields, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -28,7 +28,7 @@ class Networks:
 def in_float32(model: LoadedModel) -> LoadedModel:
     """A copy of `model` whose networks compute in float32: half precision overflows at 65504."""
     modules = {field.name: getattr(model, field.name) for field in fields(model)}
-    copies = {
+    copies: dict[str, Any] = {
         name: copy.deepcopy(module).float() for name, module in modules.items() if isinstance(module, torch.nn.Module)
     }
     return replace(model, device=replace(model.device, dtype=torch.float32), **copies)
