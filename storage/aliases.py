@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from storage.errors import SettingsError
 from storage.params import MAX_ALIAS_CHARS, MODEL_ALIAS
@@ -27,6 +27,31 @@ def sources_of(models: Sequence[str], model: str | None) -> dict[str, str]:
     if model is not None and DEFAULT in named:
         raise SettingsError("INPAINTD_MODEL and INPAINTD_MODELS both say what `default` is; keep one of them.")
     return {DEFAULT: named.pop(DEFAULT, model or POCKET), **named}
+
+
+def served(sources: Mapping[str, str], only: Collection[str]) -> dict[str, str]:
+    """The part of a registry that one worker serves: all of it, or `only` these. Raises SettingsError."""
+    if unknown := sorted(set(only) - set(sources)):
+        raise SettingsError(f"INPAINTD_WORKER_MODELS names {unknown[0]!r}, which is not in INPAINTD_MODELS.")
+    return {alias: source for alias, source in sources.items() if not only or alias in only}
+
+
+def companions_of(variable: str, entries: Sequence[str], aliases: Collection[str]) -> dict[str, str]:
+    """What each model brings along by the setting `variable`: entries are `alias=source`, or `source` for the others.
+
+    Models without one are left out. Raises SettingsError for an alias that is not on offer, and for two of a kind.
+    """
+    own = dict[str, str]()
+    for entry in entries:
+        alias, equals, source = entry.partition("=")
+        alias, source = (alias, source) if equals else ("", entry)
+        if alias in own:
+            raise SettingsError(f"{variable} has two entries for {alias or 'all models'}; keep one of them.")
+        if alias and alias not in aliases:
+            raise SettingsError(f"{variable} names the model {alias!r}, which is not in INPAINTD_MODELS.")
+        own[alias] = source
+    found = {alias: own.get(alias, own.get("")) for alias in aliases}
+    return {alias: source for alias, source in found.items() if source}
 
 
 def _pairs(models: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -46,7 +46,7 @@ class Priority(StrEnum):
 TERMINAL = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.BLOCKED, JobState.CANCELED, JobState.EXPIRED})
 
 TRANSITIONS: dict[JobState, frozenset[JobState]] = {
-    JobState.QUEUED: frozenset({JobState.RUNNING, JobState.CANCELED, JobState.EXPIRED}),
+    JobState.QUEUED: frozenset({JobState.RUNNING, JobState.FAILED, JobState.CANCELED, JobState.EXPIRED}),
     JobState.RUNNING: TERMINAL | {JobState.HELD, JobState.QUEUED},
     JobState.HELD: frozenset(
         {JobState.QUEUED, JobState.SUCCEEDED, JobState.BLOCKED, JobState.CANCELED, JobState.EXPIRED}

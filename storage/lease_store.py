@@ -29,8 +29,10 @@ class LeaseStore:
         self.lease_seconds = lease_seconds
 
     def claim(self, owner: str, *, models: Sequence[str], limit: int = 1, alone: bool = True) -> list[Job]:
-        """Takes up to `limit` due jobs of these model aliases, fairest first; no two callers get the same job.
+        """Takes up to `limit` due jobs of these model aliases; no two callers get the same job.
 
+        The models are asked in the order given, and each gives its fairest jobs first: tags of different models,
+        whose virtual times have nothing to do with each other, are not compared.
         `alone` says that the caller runs nothing now. Only then may it get a job that has to run alone (`solo`),
         and that one comes by itself.
         """
@@ -104,12 +106,19 @@ class _Claims:
     def __init__(self, connection: sa.Connection, owner: str, models: Sequence[str], lease_seconds: float) -> None:
         self._connection = connection
         self._own = {"owner": owner, "lease": lease_seconds}
-        self._models = {"due_models": list(models), "lonely_models": list(models)}
+        self._models = list(models)
         self._room: dict[str, int] | None = None
 
     def take(self, limit: int, *, may_solo: bool) -> list[Job]:
-        """The fairest due jobs, now running under a lease."""
-        wanted = {"wanted": limit, **self._models}
+        """Due jobs, now running under a lease: the fairest of the first model, then of the next, up to `limit`."""
+        taken: list[Job] = []
+        for model in self._models:
+            if len(taken) < limit:
+                taken += self._take_of(model, limit - len(taken), may_solo=may_solo)
+        return taken
+
+    def _take_of(self, model: str, limit: int, *, may_solo: bool) -> list[Job]:
+        wanted = {"wanted": limit, "due_model": model, "lonely_models": self._models}
         # One statement, which takes nothing where some tenant has a limit; most deployments set none.
         rows = self._connection.execute(_claim_due(may_solo=may_solo), wanted | self._own).all()
         if not rows and (room := self._rooms()):
@@ -156,7 +165,7 @@ def _limited() -> sa.Select[Any]:
 @functools.cache
 def _due(*, may_solo: bool, some_full: bool) -> sa.Select[tuple[str, str]]:
     waiting = sa.and_(
-        jobs.c.state == JobState.QUEUED, jobs.c.not_before <= db_now(), jobs.c.model_alias.in_(_several("due_models"))
+        jobs.c.state == JobState.QUEUED, jobs.c.not_before <= db_now(), jobs.c.model_alias == sa.bindparam("due_model")
     )
     in_time = sa.or_(jobs.c.deadline_at.is_(None), jobs.c.deadline_at > db_now())
     statement = sa.select(jobs.c.id, jobs.c.tenant_id).where(waiting, in_time)

@@ -22,6 +22,7 @@ from safety.authority import load_or_create_authority
 from safety.mark_keys import MarkKeys
 from safety.policy import load_policy
 from safety.settings import SafetySettings
+from storage.aliases import served
 from storage.database import Database
 from storage.job_store import JobStore
 from storage.lease_store import LeaseStore
@@ -33,7 +34,7 @@ from worker.engine.request import InpaintRequest, Pixels
 from worker.publisher import Publisher
 from worker.settings import WorkerSettings
 from worker.station import build, run
-from worker.tools import Tools
+from worker.tools import ServedModel, Tools
 
 POISON_STATUS = 66
 CELERY = ["--quiet", "worker", "--pool", "threads", "--queues", "inpaintd.default", "--without-gossip"]
@@ -92,12 +93,15 @@ def open_null_tools(storage: StorageSettings, worker: WorkerSettings, runner: Nu
         objects=open_object_store(storage),
         engine=engine,
         publisher=Publisher(storage.redis_url),
-        model={"alias": "default", "name": "null", "sha256": "0" * 64},
+        models={alias: _null_model(alias) for alias in served(storage.sources, worker.models)},
         policy=load_policy(safety.policy),
-        classifiers=[NullJudge()],
         mark_keys=MarkKeys.from_secret(safety.require_mark_secret()),
         authority=load_or_create_authority(safety.require_credentials_dir()),
     )
+
+
+def _null_model(alias: str) -> ServedModel:
+    return ServedModel({"alias": alias, "name": "null", "sha256": "0" * 64}, [NullJudge()])
 
 
 def main() -> None:

@@ -43,6 +43,7 @@ class Execution:
     def __init__(self, job: Job, tools: Tools, heartbeat: Heartbeat) -> None:
         self._job = job
         self._tools = tools
+        self._model = tools.models[job.params.model]
         self._heartbeat = heartbeat
         self._sign = StopSign()
         self._progress = Progress(job.params.num_images, job.params.actual_steps)
@@ -117,7 +118,7 @@ class Execution:
         self._sign.check()
         with self._timed("check"):
             mask = Image.fromarray(inputs.mask)
-            verdict = check_input(Image.fromarray(inputs.image.rgb), mask, self._tools.policy, self._tools.classifiers)
+            verdict = check_input(Image.fromarray(inputs.image.rgb), mask, self._tools.policy, self._model.classifiers)
         self._verdict = Verdict.merge(self._verdict, verdict)
         if verdict.action is Action.BLOCK:
             self._finish(self._tools.jobs.block, [], {})
@@ -152,6 +153,7 @@ class Execution:
             eta=params.eta,
             clip_skip=params.clip_skip,
             seed=params.image_seed(index),
+            model=params.model,
             prompt_syntax=params.prompt_syntax,
             masked_content=params.masked_content,
             on_step=lambda step, _: self._note_step(index, step),
@@ -161,7 +163,7 @@ class Execution:
         self._sign.check()
         with self._timed("check"):
             verdicts = [
-                check_result(made.image, made.region, self._tools.policy, self._tools.classifiers)
+                check_result(made.image, made.region, self._tools.policy, self._model.classifiers)
                 for made in composites
             ]
         result = Verdict.merge(*verdicts)
@@ -183,7 +185,7 @@ class Execution:
     def _finish(self, move: Move, images: Sequence[ResultImage], receipt: dict[str, Any]) -> None:
         timings = {name: round(seconds, 4) for name, seconds in self._seconds.items()}
         result = JobResult(
-            tuple(images), {**receipt, "timings": timings}, self._verdict.audit_dict(), self._tools.model
+            tuple(images), {**receipt, "timings": timings}, self._verdict.audit_dict(), self._model.identity
         )
         reach("before_finish")
         # If this raises, nobody knows whether the row names the images: they stay, for the collector to judge.

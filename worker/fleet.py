@@ -11,12 +11,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from types import FrameType
 
 import structlog
 
+from storage.aliases import DEFAULT, served
 from storage.broker import queue_of
 from storage.logs import configure_logging
 from storage.settings import StorageSettings
@@ -44,12 +45,16 @@ class Member:
 class Fleet:
     """Keeps one process per device alive until it is told to stop."""
 
-    def __init__(self, settings: WorkerSettings, program: Sequence[str] = ("worker.app",)) -> None:
-        """`program` is the module that runs as each process, and what stands before Celery's arguments."""
+    def __init__(
+        self, settings: WorkerSettings, program: Sequence[str] = ("worker.app",), aliases: Iterable[str] = (DEFAULT,)
+    ) -> None:
+        """`program` is the module that runs as each process, and what stands before Celery's arguments; `aliases` are
+        the models for which it listens."""
         self._program = program
         names = device_names(settings.devices)
         self._members = [Member(f"{index}-{name}", name) for index, name in enumerate(names)]
         self._slots = settings.slots
+        self._queues = ",".join(map(queue_of, aliases))
         self._stop = threading.Event()
         self._told = 0
 
@@ -86,7 +91,7 @@ class Fleet:
 
     def _start(self, member: Member) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-P", "-m", *self._program, "--quiet", "worker", "--pool", "threads"]
-        command += ["--concurrency", str(self._slots), "--queues", queue_of("default")]
+        command += ["--concurrency", str(self._slots), "--queues", self._queues]
         command += ["--hostname", f"{member.name}@%h", "--without-gossip", "--without-mingle"]
         log.info("worker_starting", device=member.device)
         # A group of its own: a Ctrl-C in the terminal must reach the workers once, through this process.
@@ -114,8 +119,9 @@ def device_names(devices: tuple[str, ...]) -> list[str]:
 
 def main() -> int:
     """The program."""
-    configure_logging(json=StorageSettings.from_env().log_json)
-    return Fleet(WorkerSettings.from_env()).run()
+    storage, worker = StorageSettings.from_env(), WorkerSettings.from_env()
+    configure_logging(json=storage.log_json)
+    return Fleet(worker, aliases=served(storage.sources, worker.models)).run()
 
 
 if __name__ == "__main__":

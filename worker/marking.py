@@ -39,7 +39,7 @@ def mark_and_sign(composite: Composite, job: Job, original: Picture, parent: byt
     encoded, mark = _marked_file(composite.image, job.params.output, original, tools.mark_keys)
     claim = Claim(
         title=job.id,
-        model=str(tools.model["name"]),
+        model=str(tools.models[job.params.model].identity["name"]),
         software_version=version("inpaintd"),
         mask_box=composite.region,
         watermark_id=mark.id,

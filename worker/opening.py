@@ -1,8 +1,8 @@
-"""Opening the tools of the product: the model on its device, and everything that a job needs beside it."""
+"""Opening the tools of the product: the models on their device, and everything that a job needs beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from PIL import Image
 
@@ -12,18 +12,20 @@ from safety.classifiers import ConceptClassifier
 from safety.mark_keys import MarkKeys
 from safety.policy import load_policy
 from safety.settings import SafetySettings
+from storage.aliases import companions_of, served
 from storage.database import Database
 from storage.job_store import JobStore
 from storage.lease_store import LeaseStore
 from storage.object_store import open_object_store
 from storage.settings import StorageSettings
 from worker.engine.devices import pick_device
+from worker.engine.dispatch import Dispatch
 from worker.engine.engine import Engine
 from worker.engine.runner import DiffusersRunner
 from worker.models import LoadedModel, load_model
 from worker.publisher import Publisher
 from worker.settings import WorkerSettings
-from worker.tools import Tools
+from worker.tools import ServedModel, Tools
 
 
 class OnEngine:
@@ -41,11 +43,9 @@ class OnEngine:
 
 
 def open_tools(storage: StorageSettings, safety: SafetySettings, worker: WorkerSettings) -> Tools:
-    """Loads the model, starts the engine and opens everything else. Raises the error tree of whatever is missing."""
-    model = load_model(
-        storage.sources["default"], pick_device(worker.device), worker.safety_checker, worker.model_config
-    )
-    engine = Engine(DiffusersRunner(model), worker.row_budget)
+    """Loads the models, starts the engine and opens everything else. Raises the error tree of whatever is missing."""
+    models = _load_models(storage.sources, worker)
+    engine = Engine(Dispatch({alias: DiffusersRunner(model) for alias, model in models.items()}), worker.row_budget)
     database = Database(storage.database_url)
     tools = Tools(
         database=database,
@@ -54,9 +54,8 @@ def open_tools(storage: StorageSettings, safety: SafetySettings, worker: WorkerS
         objects=open_object_store(storage),
         engine=engine,
         publisher=Publisher(storage.redis_url),
-        model={"alias": "default", "name": model.name, "sha256": model.sha256},
+        models={alias: _served(alias, model, engine) for alias, model in models.items()},
         policy=load_policy(safety.policy),
-        classifiers=[OnEngine(_concepts(model), engine)],
         mark_keys=MarkKeys.from_secret(safety.require_mark_secret()),
         authority=load_or_create_authority(safety.require_credentials_dir()),
     )
@@ -64,5 +63,19 @@ def open_tools(storage: StorageSettings, safety: SafetySettings, worker: WorkerS
     return tools
 
 
-def _concepts(model: LoadedModel) -> ImageClassifier:
-    return ConceptClassifier(model.safety_checker, model.feature_extractor, model.sha256[:12], model.concept_names)
+def _load_models(sources: Mapping[str, str], worker: WorkerSettings) -> dict[str, LoadedModel]:
+    device = pick_device(worker.device)
+    checkers = companions_of("INPAINTD_SAFETY_CHECKER", worker.safety_checkers, sources)
+    configs = companions_of("INPAINTD_MODEL_CONFIG", worker.model_configs, sources)
+    return {
+        alias: load_model(source, device, checkers.get(alias), configs.get(alias))
+        for alias, source in served(sources, worker.models).items()
+    }
+
+
+def _served(alias: str, model: LoadedModel, engine: Engine) -> ServedModel:
+    concepts = ConceptClassifier(model.safety_checker, model.feature_extractor, model.sha256[:12], model.concept_names)
+    return ServedModel(
+        identity={"alias": alias, "name": model.name, "sha256": model.sha256},
+        classifiers=[OnEngine(concepts, engine)],
+    )

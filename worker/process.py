@@ -7,6 +7,7 @@ import os
 import secrets
 import socket
 import threading
+from collections import deque
 
 import structlog
 
@@ -34,6 +35,7 @@ class WorkerProcess:
         self._grace_seconds = settings.grace_seconds
         self._hang_seconds = settings.hang_seconds
         self._tools = tools
+        self._models = deque(tools.models)
         beat_seconds = min(BEAT_SECONDS, tools.leases.lease_seconds / BEATS_A_LEASE)
         self._heartbeat = Heartbeat(tools.leases, self.owner, beat_seconds, self._is_hung, self._end_hung)
         self._slots = Slots(self._claim, self._begin, lambda: tools.engine.alive, settings.slots)
@@ -44,7 +46,7 @@ class WorkerProcess:
         """Begins to work."""
         self._heartbeat.start()
         self._slots.start()
-        log.info("worker_started", owner=self.owner, model=self._tools.model["name"])
+        log.info("worker_started", owner=self.owner, models=list(self._models))
 
     def answer(self) -> None:
         """Answers one ring."""
@@ -87,7 +89,8 @@ class WorkerProcess:
         os._exit(HUNG_STATUS)
 
     def _claim(self, limit: int, alone: bool) -> list[Job]:
-        return self._tools.leases.claim(self.owner, models=["default"], limit=limit, alone=alone)
+        self._models.rotate(-1)  # each model is asked for first in turn, so that none waits for another's backlog
+        return self._tools.leases.claim(self.owner, models=self._models, limit=limit, alone=alone)
 
     def _begin(self, job: Job) -> Execution:
         return Execution(job, self._tools, self._heartbeat)

@@ -28,11 +28,18 @@ class WorkerSettings:
         "a worker process whose engine finishes nothing for so long ends; more than its slowest step takes",
         120.0,
     )
-    safety_checker: str | None = setting(
-        "INPAINTD_SAFETY_CHECKER", "folder of a safety checker for single-file checkpoints, which carry none", None
+    models: tuple[str, ...] = setting(
+        "INPAINTD_WORKER_MODELS", "aliases that this machine serves; unset: all of INPAINTD_MODELS", ()
     )
-    model_config: str | None = setting(
-        "INPAINTD_MODEL_CONFIG", "folder with the diffusers configuration of a single-file checkpoint", None
+    safety_checkers: tuple[str, ...] = setting(
+        "INPAINTD_SAFETY_CHECKER",
+        "folder or hub id of a safety checker for models without one; `alias=folder` for a single model",
+        (),
+    )
+    model_configs: tuple[str, ...] = setting(
+        "INPAINTD_MODEL_CONFIG",
+        "folder with the diffusers configuration of a single-file checkpoint; `alias=folder` for a single model",
+        (),
     )
 
     @classmethod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +19,16 @@ from worker.publisher import Publisher
 
 
 @dataclass(frozen=True, slots=True)
+class ServedModel:
+    """A loaded model: `identity` is the `model` object of the jobs it ran, `classifiers` judge their pictures."""
+
+    identity: dict[str, Any]
+    classifiers: Sequence[ImageClassifier]
+
+
+@dataclass(frozen=True, slots=True)
 class Tools:
-    """The open connections, the engine and the judges of one worker process. The engine has been started."""
+    """The open connections, the engine and the models by alias of one worker process. The engine has been started."""
 
     database: Database
     jobs: JobStore
@@ -28,9 +36,8 @@ class Tools:
     objects: ObjectStore
     engine: Engine
     publisher: Publisher
-    model: dict[str, Any]
+    models: Mapping[str, ServedModel]
     policy: Policy
-    classifiers: Sequence[ImageClassifier]
     mark_keys: MarkKeys
     authority: Authority
 

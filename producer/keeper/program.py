@@ -17,6 +17,7 @@ from producer.keeper.metrics import DutyMetrics, serving
 from producer.keeper.orphans import collecting
 from producer.keeper.reap import reaping
 from producer.keeper.ring import ringing
+from producer.keeper.unserved import failing_unserved
 from producer.settings import ProducerSettings
 from producer.webhooks.addresses import AddressGuard
 from producer.webhooks.sender import Sender
@@ -81,6 +82,7 @@ def duties(
     asked = [
         reaping(leases, connections.database),
         expiring(leases),
+        failing_unserved(connections.database, storage.sources),
         ringing(JobReader(connections.database), connections.doorbell, connections.redis),
         delivering(_courier(connections, producer)),
     ]

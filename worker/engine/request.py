@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from storage.aliases import DEFAULT
 from storage.params import LongPrompt, MaskedContent, PromptSyntax, SchedulerName, steps_to_run
 
 CELL = 8
@@ -23,7 +24,8 @@ class InpaintRequest:
 
     `image` is uint8 (h, w, 3) and `mask` bool (h, w), True = repaint, both at working size: h and w multiples of 8.
     `on_step(done, total)` is called on the engine thread after each step and must not block. `id` is unique among
-    the requests an engine holds. Raises ValueError when the arrays do not fit.
+    the requests an engine holds, and `model` is the alias of the model to run. Raises ValueError when the arrays do
+    not fit.
     """
 
     id: str
@@ -41,6 +43,7 @@ class InpaintRequest:
     seed: int
     prompt_syntax: PromptSyntax = PromptSyntax.PLAIN
     masked_content: MaskedContent = MaskedContent.ORIGINAL
+    model: str = DEFAULT
     on_step: Callable[[int, int], None] | None = None
 
     def __post_init__(self) -> None:

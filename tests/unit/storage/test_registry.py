@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from storage.aliases import sources_of
+from storage.aliases import companions_of, served, sources_of
 from storage.capabilities import Family
 from storage.errors import SettingsError
 from storage.models import describe
@@ -180,3 +180,33 @@ def test_the_cache_is_where_the_libraries_of_hugging_face_have_it() -> None:
 def test_a_source_that_cannot_be_a_model_is_refused(source: str) -> None:
     with pytest.raises(SettingsError, match="INPAINTD_MODEL"):
         describe("default", source)
+
+
+def test_a_worker_serves_all_models_or_some() -> None:
+    sources = {"default": "pocket", "photo": "a/b", "xl": "c/d"}
+    assert served(sources, ()) == sources
+    assert served(sources, ("xl", "default")) == {"default": "pocket", "xl": "c/d"}
+    with pytest.raises(SettingsError, match=r"'anime'.*not in INPAINTD_MODELS"):
+        served(sources, ("xl", "anime"))
+
+
+def test_companions_go_to_one_model_or_to_all_others() -> None:
+    aliases = ("default", "photo", "xl")
+    assert companions_of("X", (), aliases) == {}
+    assert companions_of("X", ("/checker",), aliases) == dict.fromkeys(aliases, "/checker")
+    mixed = companions_of("X", ("/checker", "xl=/other"), aliases)
+    assert mixed == {"default": "/checker", "photo": "/checker", "xl": "/other"}
+    assert companions_of("X", ("xl=/other",), aliases) == {"xl": "/other"}
+
+
+@pytest.mark.parametrize(
+    ("entries", "words"),
+    [
+        (("/a", "/b"), "X has two entries for all models"),
+        (("xl=/a", "xl=/b"), "X has two entries for xl"),
+        (("anime=/a",), "X names the model 'anime'"),
+    ],
+)
+def test_companions_that_fit_no_model_are_refused(entries: tuple[str, ...], words: str) -> None:
+    with pytest.raises(SettingsError, match=words):
+        companions_of("X", entries, ("default", "xl"))

@@ -17,14 +17,16 @@ from typing import Any
 import pytest
 from PIL import ExifTags, Image
 
+from safety.credentials import read
 from storage.job import JobState
 from tests.jobs import VERDICT, make_due
 from tests.unit.images.samples import encoded
-from tests.unit.worker.workbench import CLEAN, Bench, hook
+from tests.unit.worker.workbench import CLEAN, Bench, Judge, hook
 from worker.errors import DeviceLost, NumericalFailure, OutOfMemory, PromptTooLong
 from worker.execution import Execution
 from worker.outcomes import MAX_ERRORS
 from worker.stop import StopReason
+from worker.tools import ServedModel
 
 
 def test_a_clean_result_is_marked_stored_and_visible(bench: Bench) -> None:
@@ -62,8 +64,22 @@ def test_a_result_that_could_not_be_checked_waits_for_a_person(bench: Bench, ans
 
 
 def test_without_its_classifier_nothing_is_released(bench: Bench) -> None:
-    bench.tools = replace(bench.tools, classifiers=[])
+    unjudged = replace(bench.tools.models["default"], classifiers=[])
+    bench.tools = replace(bench.tools, models={"default": unjudged})
     assert bench.run().state is JobState.HELD
+
+
+def test_a_picture_is_checked_and_named_by_the_model_that_made_it(bench: Bench) -> None:
+    stern = Judge()
+    stern.answer = lambda: {**CLEAN, "test_pattern": 0.3}
+    identity = {"alias": "photo", "name": "another", "sha256": "1" * 64}
+    bench.tools = replace(bench.tools, models={**bench.tools.models, "photo": ServedModel(identity, [stern])})
+    done, held = bench.run(), bench.run(model="photo")
+    assert (done.state, held.state) == (JobState.SUCCEEDED, JobState.HELD)
+    assert (done.model["name"], held.model) == ("grey", identity)
+    stated = read(bench.objects.get(held.images[0].key), "image/png", bench.tools.authority)
+    assert stated is not None
+    assert stated.model == "another"
 
 
 def test_the_test_pattern_is_held_with_its_rule(bench: Bench) -> None:

@@ -41,6 +41,15 @@ def test_each_process_sees_its_own_gpu_only() -> None:
     assert device_environment("cpu")["CUDA_VISIBLE_DEVICES"] == ""
 
 
+def test_every_process_listens_for_every_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    commands: list[list[str]] = []
+    monkeypatch.setattr(fleet_module.subprocess, "Popen", lambda command, **_: commands.append(command))
+    fleet = Fleet(WorkerSettings(devices=("0",)), aliases=["default", "photo"])
+    fleet._tend(fleet._members[0])
+    (command,) = commands
+    assert command[command.index("--queues") + 1] == "inpaintd.default,inpaintd.photo"
+
+
 def test_a_process_that_dies_is_started_again_and_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """Four devices; the third is killed. Processes that sleep stand in for workers."""
     monkeypatch.setattr(fleet_module, "FIRST_BACKOFF_SECONDS", 0.0)

@@ -26,7 +26,7 @@ from worker.engine.request import Pixels
 from worker.execution import Execution
 from worker.heartbeat import Heartbeat
 from worker.publisher import Publisher
-from worker.tools import Tools
+from worker.tools import ServedModel, Tools
 
 SIDE = 96
 # Nothing listens there: no job needs live news.
@@ -72,9 +72,8 @@ class Bench:
             objects=self.objects,
             engine=engine,
             publisher=Publisher(NO_REDIS),
-            model={"alias": "default", "name": "grey", "sha256": "0" * 64},
+            models={"default": ServedModel({"alias": "default", "name": "grey", "sha256": "0" * 64}, [self.judge])},
             policy=load_policy(),
-            classifiers=[self.judge],
             mark_keys=MarkKeys.from_secret("a secret for tests only"),
             authority=load_or_create_authority(folder / "credentials"),
         )
@@ -90,7 +89,8 @@ class Bench:
         self.objects.put("inputs/t/mask", png(mask), "image/png")
         asked = InpaintParams(**{"steps": 3, **params}).resolved(native_size=SIDE, seed=7)
         self.desk.submit(params=asked)
-        return self.desk.claim_one()
+        (job,) = self.desk.leases.claim("w1", models=[asked.model])
+        return job
 
     def run(self, **params: Any) -> Job:
         """Takes one job down the road and returns its row."""
