@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from producer.api.problems import CODES
+from storage.job_store import WORKER_LOST
+from storage.unserved import MODEL_GONE
 from worker.outcomes import OUTCOMES, Then
 
 PAGE = Path(__file__).parents[2] / "docs" / "errors.md"
-REAPED = "worker_lost"
 
 
 def problem_rows() -> list[str]:
@@ -19,7 +20,7 @@ def problem_rows() -> list[str]:
 def job_codes() -> set[str]:
     """Codes that the `error` of a failed job can carry; a picture's own codes are among the problems."""
     ending = {outcome.code for _, outcome in OUTCOMES if outcome.then in (Then.FAIL, Then.RETRY)}
-    return ending - {"input_invalid"} | {REAPED}
+    return ending - {"input_invalid"} | {WORKER_LOST.code, MODEL_GONE.code}
 
 
 def test_every_problem_is_listed_and_no_other() -> None:
