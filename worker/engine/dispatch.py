@@ -29,6 +29,16 @@ class Dispatched:
         return self.inner.rows
 
     @property
+    def work(self) -> float:
+        """See Trajectory."""
+        return self.inner.work
+
+    @property
+    def precise(self) -> bool:
+        """See Trajectory."""
+        return self.inner.precise
+
+    @property
     def calls_left(self) -> int:
         """See Trajectory."""
         return self.inner.calls_left
@@ -45,11 +55,11 @@ class Dispatch:
     def __init__(self, runners: Mapping[str, Runner[Any, Any]]) -> None:
         self._runners = runners
 
-    def begin(self, request: InpaintRequest) -> Dispatched:
+    def begin(self, request: InpaintRequest, precise: bool = False) -> Dispatched:
         """See Runner. Raises RequestUnsupported for a model that is not loaded here."""
         if request.model not in self._runners:
             raise RequestUnsupported(f"this worker has not loaded the model {request.model!r}; see INPAINTD_MODELS")
-        return Dispatched(request.model, self._runners[request.model].begin(request))
+        return Dispatched(request.model, self._runners[request.model].begin(request, precise))
 
     def predict(self, batch: Sequence[Dispatched]) -> Sequence[Any]:
         """See Runner."""
