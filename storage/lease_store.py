@@ -186,7 +186,8 @@ def _solo_is_overdue() -> sa.ColumnElement[bool]:
 @functools.cache
 def _claim_due(*, may_solo: bool) -> sa.sql.dml.ReturningUpdate[Any]:
     """Chooses and takes with one statement."""
-    # Materialized, or PostgreSQL may run the inner query again and take more rows than the limit.
+    # Run again for each row, the inner query would take more rows than the limit. PostgreSQL does not do that to a
+    # query that locks rows, but only this word promises it.
     due = _due(may_solo=may_solo, some_full=False).where(~_limited().exists())
     chosen = due.cte("due").prefix_with("MATERIALIZED", dialect="postgresql")
     return _claim_where(jobs.c.id.in_(sa.select(chosen.c.id)))

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -55,18 +56,41 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MortalRedis]:
     made.kill()
 
 
+@dataclass(frozen=True)
+class Shift:
+    """What runs."""
+
+    ward: Ward
+    service: Service
+    worker: subprocess.Popen[bytes]
+
+    @contextlib.contextmanager
+    def unheard(self, redis: MortalRedis) -> Iterator[list[str]]:
+        """Jobs whose rings still lie in Redis: the worker sleeps until the end of the block and has none of them."""
+        self.worker.send_signal(signal.SIGSTOP)
+        try:
+            with redis.client() as client:
+                # Else Redis hands the first ring to the connection on which the worker waits.
+                client.client_kill_filter(_type="normal", skipme=True)
+                ids = submit_quickly(self.service)
+                eventually(lambda: client.llen(queue_of("default")), 30, self.ward.log)
+            yield ids
+        finally:
+            self.worker.send_signal(signal.SIGCONT)
+
+
 @pytest.fixture(scope="module")
 def running(
     tmp_path_factory: pytest.TempPathFactory,
     postgres: servers.Postgres,
     redis: MortalRedis,
     s3_server: servers.S3Server,
-) -> Iterator[tuple[Ward, Service]]:
+) -> Iterator[Shift]:
     """API and worker, and no keeper: nobody rings again, so that the worker has to look by itself."""
     opened = open_ward(tmp_path_factory.mktemp("redis_faults"), postgres, redis.url, s3_server)
-    with opened as ward, ward.worker(), ward.api() as (service, _):
+    with opened as ward, ward.worker() as worker, ward.api() as (service, _):
         ward.await_end([service.submit(**body())["id"]])
-        yield ward, service
+        yield Shift(ward, service, worker)
 
 
 def submit_quickly(service: Service) -> list[str]:
@@ -79,61 +103,54 @@ def submit_quickly(service: Service) -> list[str]:
     return ids
 
 
-def test_emptied(running: tuple[Ward, Service], redis: MortalRedis) -> None:
-    ward, service = running
-    ids = []
-    for _ in range(3):
-        ids += submit_quickly(service)
-        redis.client().flushall()
-    ward.await_end(ids)
+def test_emptied(running: Shift, redis: MortalRedis) -> None:
+    with running.unheard(redis) as ids, redis.client() as client:
+        client.flushall()
+    running.ward.await_end(ids)
 
 
-def test_killed_and_started_again(running: tuple[Ward, Service], redis: MortalRedis) -> None:
-    ward, service = running
-    ids = submit_quickly(service)
-    redis.kill()
-    redis.start()
-    ward.await_end(ids + submit_quickly(service))
-    rings_are_heard_again(service, redis, ward)
+def test_killed_and_started_again(running: Shift, redis: MortalRedis) -> None:
+    with running.unheard(redis) as ids:
+        redis.kill()
+        redis.start()
+    running.ward.await_end(ids)
+    rings_are_heard_again(running, redis)
 
 
-def test_away_for_a_while(running: tuple[Ward, Service], redis: MortalRedis) -> None:
+def test_away_for_a_while(running: Shift, redis: MortalRedis) -> None:
     """For as long as the jobs take instead of a minute: nothing here waits for a time that a minute would exceed."""
-    ward, service = running
     redis.kill()
-    ward.await_end(submit_quickly(service))
+    running.ward.await_end(submit_quickly(running.service))
     redis.start()
-    rings_are_heard_again(service, redis, ward)
+    rings_are_heard_again(running, redis)
 
 
-def test_deaf(running: tuple[Ward, Service], redis: MortalRedis) -> None:
+def test_deaf(running: Shift, redis: MortalRedis) -> None:
     """A stopped Redis takes connections and bytes, and answers nothing: a black hole."""
-    ward, service = running
     redis.process.send_signal(signal.SIGSTOP)
     try:
-        ward.await_end(submit_quickly(service))
+        running.ward.await_end(submit_quickly(running.service))
     finally:
         redis.process.send_signal(signal.SIGCONT)
-    rings_are_heard_again(service, redis, ward)
+    rings_are_heard_again(running, redis)
 
 
-def test_read_only_after_a_failover(running: tuple[Ward, Service], redis: MortalRedis) -> None:
-    ward, service = running
+def test_read_only_after_a_failover(running: Shift, redis: MortalRedis) -> None:
     with redis.client() as client:
         client.replicaof("127.0.0.1", str(servers.free_port()))
-        ward.await_end(submit_quickly(service))
+        running.ward.await_end(submit_quickly(running.service))
         client.replicaof("NO", "ONE")
-    rings_are_heard_again(service, redis, ward)
+    rings_are_heard_again(running, redis)
 
 
-def rings_are_heard_again(service: Service, redis: MortalRedis, ward: Ward) -> None:
+def rings_are_heard_again(running: Shift, redis: MortalRedis) -> None:
     """The API rings and the worker answers, once Redis is well: what one leaves, the other takes."""
     heard: list[str] = []
 
     def heard_one() -> bool:
-        heard.append(service.submit(**body())["id"])
+        heard.append(running.service.submit(**body())["id"])
         with redis.client() as client:
             return bool(client.info("commandstats").get("cmdstat_lpush")) and client.llen(queue_of("default")) == 0
 
-    eventually(heard_one, 30, ward.log)
-    ward.await_end(heard)
+    eventually(heard_one, 30, running.ward.log)
+    running.ward.await_end(heard)
