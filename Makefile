@@ -27,6 +27,7 @@ bench-queue: $(INSTALLED)  ## the queue beside Celery and procrastinate
 bench-engine: $(INSTALLED)  ## goodput on a virtual clock, drawn as a chart; the pocket model beside diffusers' pipeline; idle time
 	$(BIN)/python -m pip install --quiet -c constraints.txt --group bench
 	$(BIN)/python -m bench.engine_goodput --chart docs/engine-goodput.svg
+	HF_HUB_OFFLINE=1 $(BIN)/python -m bench.engine_cpu
 
 check: $(INSTALLED)  ## ruff, mypy and the walls between the rooms
 	$(BIN)/ruff check .

@@ -6,16 +6,12 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from bench.goodput import Policy
+from bench.paint_requests import paint_request
 from bench.traffic import Arrival
-from storage.params import LongPrompt, SchedulerName
 from worker.engine.engine import Engine
-from worker.engine.request import CELL, InpaintRequest, InpaintResult
+from worker.engine.request import CELL, InpaintResult
 from worker.engine.simulated import SimulatedRunner, StepTimes, VirtualClock, run_until_done
-
-_IMAGE, _MASK = np.zeros((CELL, CELL, 3), np.uint8), np.ones((CELL, CELL), bool)
 
 
 @dataclass(slots=True)
@@ -80,29 +76,12 @@ class _Visit:
 
     def arrive(self) -> None:
         self._calls_before = len(self._runner.calls)
-        self._engine.submit(self._request()).add_done_callback(self._painted)
+        request = paint_request(self._number, CELL, self._job.steps, self._job.guided, self._stepped)
+        self._engine.submit(request).add_done_callback(self._painted)
 
     def cancel(self) -> None:
         if self._engine.cancel(str(self._number)):
             self._over = 0
-
-    def _request(self) -> InpaintRequest:
-        return InpaintRequest(
-            id=str(self._number),
-            image=_IMAGE,
-            mask=_MASK,
-            prompt="",
-            negative_prompt="",
-            long_prompt=LongPrompt.CHUNK,
-            steps=self._job.steps,
-            strength=1.0,
-            guidance_scale=7.5 if self._job.guided else 1.0,
-            scheduler=SchedulerName.DEFAULT,
-            eta=0.0,
-            clip_skip=0,
-            seed=0,
-            on_step=self._stepped,
-        )
 
     def _stepped(self, done: int, _total: int) -> None:
         if done == 1:

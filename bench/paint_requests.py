@@ -1,0 +1,49 @@
+"""Requests for the engine's benchmarks: one picture, one box to repaint, and whatever steps and guidance are asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+
+from storage.params import LongPrompt, SchedulerName
+from worker.engine.request import CELL, InpaintRequest, Mask, Pixels
+
+GUIDANCE, NO_GUIDANCE = 7.5, 1.0
+
+
+def paint_request(
+    number: int, side: int, steps: int, guided: bool, on_step: Callable[[int, int], None] | None = None
+) -> InpaintRequest:
+    """Request `number`, which is also its seed, `side` pixels wide and high."""
+    return InpaintRequest(
+        id=str(number),
+        image=_image(side),
+        mask=_mask(side),
+        prompt="a red circle",
+        negative_prompt="",
+        long_prompt=LongPrompt.CHUNK,
+        steps=steps,
+        strength=1.0,
+        guidance_scale=GUIDANCE if guided else NO_GUIDANCE,
+        scheduler=SchedulerName.DEFAULT,
+        eta=0.0,
+        clip_skip=0,
+        seed=number,
+        on_step=on_step,
+    )
+
+
+@cache
+def _image(side: int) -> Pixels:
+    return np.random.default_rng(0).integers(60, 200, (side, side, 3), dtype=np.uint8)
+
+
+@cache
+def _mask(side: int) -> Mask:
+    """Half the width and height, on whole cells, so that diffusers' way of shrinking a mask finds the same one."""
+    mask = np.zeros((side, side), bool)
+    edge = side // 4 // CELL * CELL
+    mask[edge : side - edge, edge : side - edge] = True
+    return mask
