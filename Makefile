@@ -28,6 +28,7 @@ bench-engine: $(INSTALLED)  ## goodput on a virtual clock, drawn as a chart; the
 	$(BIN)/python -m pip install --quiet -c constraints.txt --group bench
 	$(BIN)/python -m bench.engine_goodput --chart docs/engine-goodput.svg
 	HF_HUB_OFFLINE=1 $(BIN)/python -m bench.engine_cpu
+	HF_HUB_OFFLINE=1 $(BIN)/python -m bench.engine_idle
 
 check: $(INSTALLED)  ## ruff, mypy and the walls between the rooms
 	$(BIN)/ruff check .

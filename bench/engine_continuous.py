@@ -42,7 +42,7 @@ def simulate(
 ) -> Figures:
     """Run the engine on `arrivals`; job i is canceled `cancel_after[i]` seconds after it came, unless that is None."""
     clock = VirtualClock()
-    runner = SimulatedRunner(times, clock)
+    runner = SimulatedRunner(times, clock.advance)
     engine = Engine(runner, row_budget, clock=clock)
     figures = Figures([float("nan")] * len(arrivals))
     for number, job in enumerate(arrivals):

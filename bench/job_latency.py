@@ -31,17 +31,17 @@ def png(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def scene() -> tuple[bytes, bytes]:
-    """A grainy picture and a box to repaint."""
-    noise = np.random.default_rng(0).integers(60, 200, (SIZE, SIZE, 3), dtype=np.uint8)
-    mask = Image.new("L", (SIZE, SIZE), 0)
-    ImageDraw.Draw(mask).rectangle([32, 32, 95, 95], fill=255)
+def scene(side: int) -> tuple[bytes, bytes]:
+    """A grainy picture, `side` pixels wide and high, and a box to repaint."""
+    noise = np.random.default_rng(0).integers(60, 200, (side, side, 3), dtype=np.uint8)
+    mask = Image.new("L", (side, side), 0)
+    ImageDraw.Draw(mask).rectangle([side // 4, side // 4, side * 3 // 4 - 1, side * 3 // 4 - 1], fill=255)
     return png(Image.fromarray(noise)), png(mask)
 
 
 def main() -> int:
     """The program."""
-    image, mask = scene()
+    image, mask = scene(SIZE)
     rows: list[tuple[float, float]] = []
     with (
         tempfile.TemporaryDirectory() as folder,

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -30,6 +31,7 @@ from storage.object_store import open_object_store
 from storage.settings import StorageSettings
 from tests.unit.engine.fake_runner import FakeTrajectory
 from worker.engine.engine import Engine
+from worker.engine.protocol import Runner
 from worker.engine.request import InpaintRequest, Pixels
 from worker.publisher import Publisher
 from worker.settings import WorkerSettings
@@ -80,9 +82,10 @@ class NullJudge:
         return [CLEAN for _ in images]
 
 
-def open_null_tools(storage: StorageSettings, worker: WorkerSettings, runner: NullRunner) -> Tools:
+def open_null_tools(
+    storage: StorageSettings, safety: SafetySettings, worker: WorkerSettings, runner: Runner[Any, Any]
+) -> Tools:
     """What worker.opening opens, but for the networks."""
-    safety = SafetySettings.from_env()
     database = Database(storage.database_url)
     engine = Engine(runner, worker.row_budget)
     engine.start()
@@ -112,7 +115,7 @@ def main() -> None:
     parser.add_argument("--hang-prompt")
     own, celery = parser.parse_known_args()
     runner = NullRunner(own.step_seconds, own.poison_prompt, own.hang_prompt)
-    run(build(lambda storage, worker: open_null_tools(storage, worker, runner)), celery)
+    run(build(lambda storage, worker: open_null_tools(storage, SafetySettings.from_env(), worker, runner)), celery)
 
 
 if __name__ == "__main__":

@@ -113,11 +113,14 @@ class SimulatedTrajectory:
 
 
 class SimulatedRunner:
-    """A device whose only effect is that time passes. `calls` is the rows of each UNet call so far."""
+    """A device whose only effect is that time passes. `calls` is the rows of each UNet call so far.
 
-    def __init__(self, times: StepTimes, clock: VirtualClock) -> None:
+    `wait(seconds)` is VirtualClock.advance, or time.sleep for what runs beside a device in real time.
+    """
+
+    def __init__(self, times: StepTimes, wait: Callable[[float], None]) -> None:
         self._times = times
-        self._clock = clock
+        self._wait = wait
         self.calls: list[int] = []
 
     def begin(self, request: InpaintRequest, precise: bool = False) -> SimulatedTrajectory:
@@ -146,7 +149,7 @@ class SimulatedRunner:
         self._pass(self._times.safety)
 
     def _pass(self, milliseconds: float) -> None:
-        self._clock.advance(milliseconds / 1000)
+        self._wait(milliseconds / 1000)
 
 
 def run_until_done(engine: Engine, clock: VirtualClock) -> None:

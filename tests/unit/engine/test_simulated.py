@@ -15,7 +15,7 @@ TIMES = StepTimes("for tests", {1: 10.0, 2: 12.0, 4: 20.0}, 100.0, 50.0, 5.0, 0.
 
 def simulated(row_budget: int = 4) -> tuple[Engine, SimulatedRunner, VirtualClock]:
     clock = VirtualClock()
-    runner = SimulatedRunner(TIMES, clock)
+    runner = SimulatedRunner(TIMES, clock.advance)
     return Engine(runner, row_budget, clock=clock), runner, clock
 
 
