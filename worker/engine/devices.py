@@ -29,6 +29,12 @@ class Device:
         """`module`, loaded in this dtype, ready for use on this device; convolutions run fastest channels last."""
         return module.to(self.torch_device, memory_format=torch.channels_last).requires_grad_(False).eval()
 
+    def send(self, tensor: torch.Tensor) -> torch.Tensor:
+        """`tensor` from the host on this device, without waiting for whatever the device is busy with."""
+        if self.kind == "cuda":
+            tensor = tensor.pin_memory()
+        return tensor.to(self.torch_device, non_blocking=True)
+
 
 def pick_device(name: str) -> Device:
     """The device called "cpu" (fp32), "cuda" (fp16), or "auto": CUDA where there is one. Raises DeviceLost."""

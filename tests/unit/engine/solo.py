@@ -59,8 +59,8 @@ def relative_error(ours: torch.Tensor, theirs: torch.Tensor) -> float:
 class RecordingRunner(DiffusersRunner):
     """The real runner, remembering the rows of each UNet call and the latents of each finished request."""
 
-    def __init__(self, model: LoadedModel) -> None:
-        super().__init__(model)
+    def __init__(self, model: LoadedModel, *, fixed_rows: int = 0) -> None:
+        super().__init__(model, fixed_rows=fixed_rows)
         self.calls: list[int] = []
         self.finished: dict[str, torch.Tensor] = {}
         self._names: dict[int, str] = {}

@@ -14,6 +14,7 @@ from worker.engine.request import CELL, InpaintRequest, Pixels
 from worker.engine.runner.latents import PictureCodec, as_tensor, latent_mask, with_content, without_hole
 from worker.engine.runner.networks import Networks, in_float32
 from worker.engine.runner.sampler import Sampler, make_scheduler
+from worker.engine.runner.unet import UnetRows
 
 if TYPE_CHECKING:
     from worker.models import LoadedModel
@@ -75,9 +76,11 @@ class DiffusersRunner:
     `PictureCodec.encode` and `TextEncoder`.
     """
 
-    def __init__(self, model: LoadedModel) -> None:
+    def __init__(self, model: LoadedModel, *, fixed_rows: int = 0, compiled: bool = False) -> None:
+        """With `fixed_rows` every UNet call has so many rows, and a picture's bits do not depend on its neighbours."""
         self._model = model
-        self._networks = Networks(model)
+        self._fixed_rows = fixed_rows
+        self._networks = Networks(model, fixed_rows=fixed_rows, compiled=compiled)
         self._float32: Callable[[], Networks | None] = lambda: None
 
     @torch.inference_mode()
@@ -92,16 +95,16 @@ class DiffusersRunner:
             latents = _first_latents(networks.codec, image, request, sampler, generator)
             masked = networks.codec.encode(without_hole(image, request.mask), generator)
             condition = torch.cat([latent_mask(request.mask), masked], dim=1)
-            place, scale = networks.device.torch_device, request.guidance_scale
+            send, scale = networks.device.send, request.guidance_scale
             return DiffusersTrajectory(
-                networks, scale, sampler, latents.to(place), condition.to(place), text.embeds, text.dropped_text
+                networks, scale, sampler, send(latents), send(condition), text.embeds, text.dropped_text
             )
 
     def _in_float32(self) -> Networks:
         """Made when a picture needs it; gone with the last picture that does, for it is as large as two models."""
         found = self._float32()
         if found is None:
-            found = Networks(in_float32(self._model))
+            found = Networks(in_float32(self._model), fixed_rows=self._fixed_rows)
             self._float32 = weakref.ref(found)
         return found
 
@@ -109,12 +112,7 @@ class DiffusersRunner:
     def predict(self, batch: Sequence[DiffusersTrajectory]) -> list[torch.Tensor]:
         """See Runner. Predictions are float32 (1, 4, h/8, w/8), guidance applied."""
         with device_errors():
-            networks = batch[0].networks
-            sample = torch.cat([trajectory.model_rows() for trajectory in batch]).to(networks.device.dtype)
-            levels = [trajectory.sampler.timestep for trajectory in batch for _ in range(trajectory.rows)]
-            embeds = torch.cat([trajectory.embeds for trajectory in batch])
-            times = torch.tensor(levels).to(networks.device.torch_device)
-            output = networks.unet(sample, times, embeds, return_dict=False)[0].float()
+            output = batch[0].networks.unet(_rows_of(batch))
             halves = output.split([trajectory.rows for trajectory in batch])
             return [_guided(rows, trajectory.guidance_scale) for rows, trajectory in zip(halves, batch, strict=True)]
 
@@ -141,6 +139,16 @@ def _first_latents(
         return sampler.start_from_noise(noise)
     content = with_content(encoded, latent_mask(request.mask), request.masked_content, generator)
     return sampler.start_from_image(content, noise)
+
+
+def _rows_of(batch: Sequence[DiffusersTrajectory]) -> UnetRows:
+    device = batch[0].networks.device
+    sample = torch.cat([trajectory.model_rows() for trajectory in batch]).to(device.dtype)
+    if device.kind == "cuda":
+        sample = sample.contiguous(memory_format=torch.channels_last)
+    times = [trajectory.sampler.timestep for trajectory in batch for _ in range(trajectory.rows)]
+    embeds = torch.cat([trajectory.embeds for trajectory in batch])
+    return UnetRows(sample, device.send(torch.tensor(times)), embeds)
 
 
 def _guided(rows: torch.Tensor, scale: float) -> torch.Tensor:

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from worker.engine.runner.graphs import MOST_GRAPHS, CudaRecorder, GraphedUnet
 from worker.engine.runner.latents import PictureCodec
+from worker.engine.runner.lead import Lead
 from worker.engine.runner.text import TextEncoder
+from worker.engine.runner.unet import LADDER, BucketedUnet, PlainUnet, UnetCall, UnetRows
 
 if TYPE_CHECKING:
     from worker.models import LoadedModel
@@ -18,11 +21,39 @@ if TYPE_CHECKING:
 class Networks:
     """Everything that a request needs from its noise to its picture; requests of one call share one of these."""
 
-    def __init__(self, model: LoadedModel) -> None:
+    def __init__(self, model: LoadedModel, *, fixed_rows: int = 0, compiled: bool = False) -> None:
+        """With `fixed_rows` every UNet call has so many rows. `compiled` counts on CUDA only."""
         self.device = model.device
-        self.unet = model.unet
         self.text = TextEncoder(model)
         self.codec = PictureCodec(model.vae)
+        self._call: UnetCall = PlainUnet(model.unet)
+        self._graphs: GraphedUnet | None = None
+        self._lead: Lead | None = None
+        if self.device.kind == "cuda":
+            self._call = PlainUnet(_compiled(model.unet)) if compiled else self._call
+            self._call = self._graphs = GraphedUnet(self._call, CudaRecorder())
+            self._lead = Lead(lambda: torch.cuda.Event(blocking=True))
+        ladder = (fixed_rows,) if fixed_rows else LADDER
+        if fixed_rows or self._graphs is not None:
+            self._call = BucketedUnet(self._call, ladder)
+
+    def unet(self, rows: UnetRows) -> torch.Tensor:
+        """Predictions float32 (n, 4, h, w) of n rows."""
+        output = self._call(rows)
+        if self._lead is not None:
+            self._lead.launched()
+        return output.float()
+
+    def forget_graphs(self) -> None:
+        """Give back the device memory that CUDA graphs hold; they are recorded anew when they are needed."""
+        if self._graphs is not None:
+            self._graphs.forget()
+
+
+def _compiled(unet: Any) -> Any:
+    """One program for each set of shapes, as many as there may be graphs; without torch's own graphs inside ours."""
+    torch._dynamo.config.recompile_limit = MOST_GRAPHS
+    return torch.compile(unet, dynamic=False, options={"triton.cudagraphs": False})
 
 
 def in_float32(model: LoadedModel) -> LoadedModel:
