@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Generic, Protocol, TypeVar
+
+from worker.engine.budget import RowBudget
 
 
 class Member(Protocol):
@@ -20,22 +21,29 @@ class Member(Protocol):
         """Rows of the UNet call that this member takes: 2 with guidance, else 1."""
         ...
 
+    @property
+    def work(self) -> float:
+        """Device time of one of its UNet calls, in any unit that is the same for all members."""
+        ...
+
 
 M = TypeVar("M", bound=Member)
 
 
 class Batcher(Generic[M]):
-    """Groups take turns; within a group the oldest go first, up to `row_budget` rows.
+    """Groups share the device's time; within a group the oldest go first, up to its row budget.
 
-    Turns between groups keep a rare shape from waiting for a popular one. Oldest first within a group finishes
-    jobs sooner on average than sharing among all, and starves nobody, because a newcomer is never older.
+    The group that has had the least work done goes next, so a rare shape does not wait for a popular one, nor small
+    pictures for large ones: of two groups that always wait, neither gets ahead by more than one call of each. A group
+    that comes begins level with the least served, but remembers what it was ahead when it went, so that coming and
+    going gains nothing (start-time fair queueing: Goyal, Vin, Cheng 1996). Oldest first within a group finishes jobs
+    sooner on average than sharing among all, and starves nobody, because a newcomer is never older.
     """
 
-    def __init__(self, row_budget: int) -> None:
-        if row_budget < 1:
-            raise ValueError(f"row_budget is {row_budget}; it must be at least 1")
-        self._row_budget = row_budget
-        self._groups: OrderedDict[Hashable, list[M]] = OrderedDict()
+    def __init__(self, budget: RowBudget) -> None:
+        self._budget = budget
+        self._groups: dict[Hashable, list[M]] = {}
+        self._served: dict[Hashable, float] = {}
 
     def __len__(self) -> int:
         return sum(map(len, self._groups.values()))
@@ -47,7 +55,9 @@ class Batcher(Generic[M]):
 
     def add(self, member: M) -> None:
         """Let `member` take part from the next call on, as the youngest of its group."""
-        self._groups.setdefault(member.group, []).append(member)
+        if member.group not in self._groups:
+            self._enter(member.group)
+        self._groups[member.group].append(member)
 
     def remove(self, member: M) -> None:
         """Let `member` go, wherever it stands; one that is not here is ignored."""
@@ -64,13 +74,22 @@ class Batcher(Generic[M]):
         """
         if not self._groups:
             return []
-        group, waiting = next(iter(self._groups.items()))
-        self._groups.move_to_end(group)
+        group = min(self._groups, key=self._served.__getitem__)
         batch: list[M] = []
-        free = self._row_budget
-        for member in waiting:
+        free = self._budget.limit(group)
+        for member in self._groups[group]:
             if batch and member.rows > free:
                 break
             batch.append(member)
             free -= member.rows
+        self._served[group] += sum(member.work for member in batch)
         return batch
+
+    def _enter(self, group: Hashable) -> None:
+        """Level with the least served of those here; whoever went and is behind that level is forgotten."""
+        level = min((self._served[here] for here in self._groups), default=0.0)
+        if not self._groups:
+            self._served.clear()
+        self._served = {name: done for name, done in self._served.items() if name in self._groups or done > level}
+        self._served.setdefault(group, level)
+        self._groups[group] = []

@@ -10,11 +10,12 @@ from typing import Any
 import structlog
 
 from worker.engine.batcher import Batcher
+from worker.engine.budget import FLOOR, RowBudget
 from worker.engine.desk import Desk
 from worker.engine.pace import Pace
 from worker.engine.protocol import Runner
 from worker.engine.ticket import Ticket
-from worker.errors import DeviceLost, NumericalFailure, RequestCanceled
+from worker.errors import DeviceLost, NumericalFailure, OutOfMemory, RequestCanceled
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +43,8 @@ class Floor:
         self._decode_chunk = decode_chunk
         self._clock = clock
         self._moved = moved
-        self._batcher: Batcher[Ticket] = Batcher(row_budget)
+        self._budget = RowBudget(row_budget)
+        self._batcher: Batcher[Ticket] = Batcher(self._budget)
         self._denoised: deque[Ticket] = deque()
         self.steps_done = 0
         self.pace = Pace()
@@ -79,14 +81,26 @@ class Floor:
         if not batch:
             return
         began = self._clock()
-        predictions = self._shared(batch, self._runner.predict, self._step)
+        predictions = self._shared(batch, self._runner.predict, self._step_smaller)
         if predictions is None:
             return
         self.steps_done += 1
+        self._budget.fitted(batch[0].group, _rows(batch))
         self.pace.note(self._clock() - began, len(batch))
         self._moved()
         for ticket, prediction in zip(batch, predictions, strict=True):
             self._advance(ticket, prediction)
+
+    def _step_smaller(self, batch: Sequence[Ticket], error: Exception) -> None:
+        """predict() left all of them untouched: out of memory, they go on in smaller calls, from the next turn on;
+        otherwise each tries again alone, and only the culprit fails."""
+        rows = _rows(batch)
+        if isinstance(error, OutOfMemory) and rows > FLOOR:
+            limit = self._budget.failed(batch[0].group, rows)
+            log.warning("row_budget_halved", rows=rows, limit=limit)
+            return
+        for ticket in batch:
+            self._step([ticket])
 
     def _advance(self, ticket: Ticket, prediction: Any) -> None:
         with self._blame(ticket):
@@ -106,7 +120,7 @@ class Floor:
         if not chunk:
             return
         began = self._clock()
-        pictures = self._shared(chunk, self._runner.finish, self._decode)
+        pictures = self._shared(chunk, self._runner.finish, self._decode_smaller)
         if pictures is None:
             return
         self._moved()
@@ -115,24 +129,31 @@ class Floor:
             self._denoised.remove(ticket)
             self._desk.settle(ticket, ticket.result(pixels))
 
+    def _decode_smaller(self, chunk: Sequence[Ticket], error: Exception) -> None:
+        if isinstance(error, OutOfMemory):
+            self._decode_chunk = max(1, len(chunk) // 2)
+            log.warning("decode_chunk_halved", pictures=len(chunk), limit=self._decode_chunk)
+        for ticket in chunk:
+            self._decode([ticket])
+
     def _shared(
         self,
         batch: Sequence[Ticket],
         call: Callable[[Sequence[Any]], Sequence[Any]],
-        again: Callable[[Sequence[Ticket]], None],
+        smaller: Callable[[Sequence[Ticket], Exception], None],
     ) -> Sequence[Any] | None:
-        """What `call` answers for all; None when it failed: then each tried `again` alone, and the culprit is gone."""
+        """What `call` answers for all; None when it failed, for one alone for good, for several to be tried anew."""
         try:
             return call([ticket.trajectory for ticket in batch])
         except DeviceLost:
             raise
         except Exception as error:  # noqa: BLE001 - it belongs to the request that caused it
-            if len(batch) == 1:
-                self._give_up(batch[0], error)
-                return None
-            log.warning("shared_call_failed", requests=[ticket.request.id for ticket in batch], error=repr(error))
-        for ticket in batch:
-            again([ticket])
+            failure = error
+        if len(batch) == 1:
+            self._give_up(batch[0], failure)
+        else:
+            log.warning("shared_call_failed", requests=[ticket.request.id for ticket in batch], error=repr(failure))
+            smaller(batch, failure)
         return None
 
     def _give_up(self, ticket: Ticket, error: Exception) -> None:
@@ -164,3 +185,7 @@ class Floor:
         self._clear(ticket)
         log.info("request_dropped", request_id=ticket.request.id, reason=type(error).__name__)
         self._desk.settle(ticket, error)
+
+
+def _rows(batch: Sequence[Ticket]) -> int:
+    return sum(ticket.rows for ticket in batch)

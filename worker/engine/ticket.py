@@ -33,6 +33,11 @@ class Ticket:
         return self._running.rows
 
     @property
+    def work(self) -> float:
+        """See batcher.Member."""
+        return self._running.work
+
+    @property
     def denoised(self) -> bool:
         """True once no UNet call is left."""
         return self._running.calls_left == 0
