@@ -56,7 +56,8 @@
     tests/unit/images/test_metadata.py::test_metadata_come_over_between_all_formats_and_describe_an_upright_picture
 14 the same job twice with another between: the same bytes
     tests/invariants/test_company.py::test_the_same_job_twice_with_another_between_is_the_same_bytes
-15 alone is as in a batch
+15 alone is as in a batch: to the bit with a fixed number of rows, to 1e-5 without
+    tests/unit/engine/test_fixed_rows.py::test_alone_and_in_a_changing_crowd_every_bit_is_the_same
     tests/invariants/test_company.py::test_alone_and_in_company_are_the_same_picture
     tests/unit/engine/test_equals_solo_pipeline.py::test_every_scheduler_equals_its_solo_run_in_a_changing_crowd
 16 prompts, pictures and seeds keep their pairing
@@ -77,6 +78,9 @@
     tests/invariants/test_judgement.py::test_a_network_that_answers_nan_is_a_failure_and_never_a_picture
     tests/unit/engine/test_latents.py::test_latents_without_meaning_are_a_failure_not_a_black_picture
     tests/unit/engine/test_latents.py::test_pixels_without_meaning_are_a_failure_too
+    tests/unit/engine/test_precision.py::test_a_picture_that_half_precision_spoils_is_made_again_in_float32
+    tests/unit/engine/test_precision.py::test_there_is_one_more_try_and_no_third
+    tests/unit/engine/test_precision.py::test_an_overflow_of_real_networks_is_never_a_black_picture
 20 safety judges the final composite of each image, fails closed, and leaks no original
     tests/invariants/test_judgement.py::test_the_judge_sees_each_final_composite_and_not_the_crop
     tests/invariants/test_judgement.py::test_one_flagged_image_holds_all_back

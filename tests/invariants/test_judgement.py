@@ -63,7 +63,8 @@ class Witness:
 
 def witnessed(bench: Bench, *answers: dict[str, float]) -> Witness:
     witness = Witness(*answers)
-    bench.tools = replace(bench.tools, classifiers=[witness])
+    served = replace(bench.tools.models["default"], classifiers=[witness])
+    bench.tools = replace(bench.tools, models={"default": served})
     return witness
 
 
