@@ -26,6 +26,7 @@ from worker.images.prepare import Prepared, prepare
 from worker.marking import MarkedImage, mark_and_sign
 from worker.outcomes import settle_error
 from worker.patience import patiently
+from worker.preview import JobPreviews
 from worker.progress import Progress
 from worker.saving import discard, save
 from worker.stop import StopReason, StopSign, settle_stop
@@ -157,7 +158,14 @@ class Execution:
             prompt_syntax=params.prompt_syntax,
             masked_content=params.masked_content,
             on_step=lambda step, _: self._note_step(index, step),
+            previews=self._previews() if index == 0 else None,
         )
+
+    def _previews(self) -> JobPreviews | None:
+        """Where to show what is being made; nowhere unless the operator wants it and the request is plainly allowed."""
+        if self._tools.previewer is None or self._verdict.action is not Action.ALLOW:
+            return None
+        return self._tools.previewer.of(self._job, lambda: self._progress.step, self._model.classifiers)
 
     def _check_results(self, composites: Sequence[Composite]) -> Action:
         self._sign.check()

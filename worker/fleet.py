@@ -5,7 +5,6 @@ python -m worker.fleet
 
 from __future__ import annotations
 
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,8 +18,10 @@ import structlog
 
 from storage.aliases import DEFAULT, served
 from storage.broker import queue_of
+from storage.errors import SettingsError
 from storage.logs import configure_logging
 from storage.settings import StorageSettings
+from worker.device_names import device_names
 from worker.settings import WorkerSettings, device_environment
 
 log = structlog.get_logger(__name__)
@@ -28,6 +29,7 @@ log = structlog.get_logger(__name__)
 FIRST_BACKOFF_SECONDS = 1.0
 LONGEST_BACKOFF_SECONDS = 60.0
 WELL_SECONDS = 60.0
+MISUSE_STATUS = 2
 
 
 @dataclass(slots=True)
@@ -49,7 +51,7 @@ class Fleet:
         self, settings: WorkerSettings, program: Sequence[str] = ("worker.app",), aliases: Iterable[str] = (DEFAULT,)
     ) -> None:
         """`program` is the module that runs as each process, and what stands before Celery's arguments; `aliases` are
-        the models for which it listens."""
+        the models for which it listens. Raises SettingsError."""
         self._program = program
         names = device_names(settings.devices)
         self._members = [Member(f"{index}-{name}", name) for index, name in enumerate(names)]
@@ -81,13 +83,21 @@ class Fleet:
     def _tend(self, member: Member) -> None:
         now = time.monotonic()
         if member.process is None and now >= member.due:
-            member.process, member.started = self._start(member), now
+            member.started = now
+            try:
+                member.process = self._start(member)
+            except OSError as problem:  # no memory for another process, perhaps: the others go on
+                self._put_off(member, now, str(problem))
         elif member.process is not None and member.process.poll() is not None:
-            well = now - member.started > WELL_SECONDS
-            member.backoff = FIRST_BACKOFF_SECONDS if well else min(member.backoff * 2, LONGEST_BACKOFF_SECONDS)
-            member.due = now + member.backoff
-            log.error("worker_died", device=member.device, status=member.process.returncode, again_in=member.backoff)
+            self._put_off(member, now, f"it ended with status {member.process.returncode}")
             member.process = None
+
+    def _put_off(self, member: Member, now: float, reason: str) -> None:
+        """Twice as long as the last time, unless it had been well for a while."""
+        well = now - member.started > WELL_SECONDS
+        member.backoff = FIRST_BACKOFF_SECONDS if well else min(member.backoff * 2, LONGEST_BACKOFF_SECONDS)
+        member.due = now + member.backoff
+        log.error("worker_died", device=member.device, reason=reason, again_in=member.backoff)
 
     def _start(self, member: Member) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-P", "-m", *self._program, "--quiet", "worker", "--pool", "threads"]
@@ -102,26 +112,16 @@ class Fleet:
         self._stop.set()
 
 
-def device_names(devices: tuple[str, ...]) -> list[str]:
-    """The devices that `INPAINTD_DEVICES` means: `auto` is every GPU of the machine, or the CPU where there is none.
-
-    The driver's own tool is asked, so that this process need not load torch and hold a CUDA context.
-    """
-    if devices != ("auto",):
-        return list(devices)
-    tool = shutil.which("nvidia-smi")
-    if tool is None:
-        return ["cpu"]
-    listed = subprocess.run([tool, "--list-gpus"], capture_output=True, text=True, check=False, timeout=30)
-    gpus = [line for line in listed.stdout.splitlines() if line.startswith("GPU ")]
-    return [str(index) for index in range(len(gpus))] or ["cpu"]
-
-
 def main() -> int:
     """The program."""
-    storage, worker = StorageSettings.from_env(), WorkerSettings.from_env()
-    configure_logging(json=storage.log_json)
-    return Fleet(worker, aliases=served(storage.sources, worker.models)).run()
+    try:
+        storage, worker = StorageSettings.from_env(), WorkerSettings.from_env()
+        configure_logging(json=storage.log_json)
+        fleet = Fleet(worker, aliases=served(storage.sources, worker.models))
+    except SettingsError as problem:
+        sys.stderr.write(f"Error: {problem}\n")
+        return MISUSE_STATUS
+    return fleet.run()
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from worker.engine.dispatch import Dispatch
 from worker.engine.engine import Engine
 from worker.engine.runner import DiffusersRunner
 from worker.models import LoadedModel, load_model
+from worker.preview import Previewer
 from worker.publisher import Publisher
 from worker.settings import WorkerSettings
 from worker.tools import ServedModel, Tools
@@ -45,7 +46,10 @@ class OnEngine:
 def open_tools(storage: StorageSettings, safety: SafetySettings, worker: WorkerSettings) -> Tools:
     """Loads the models, starts the engine and opens everything else. Raises the error tree of whatever is missing."""
     models = _load_models(storage.sources, worker)
-    engine = Engine(Dispatch({alias: DiffusersRunner(model) for alias, model in models.items()}), worker.row_budget)
+    wanted = worker.preview_every > 0
+    runners = {alias: DiffusersRunner(model, previews=wanted) for alias, model in models.items()}
+    engine = Engine(Dispatch(runners), worker.row_budget)
+    publisher, policy = Publisher(storage.redis_url), load_policy(safety.policy)
     database = Database(storage.database_url)
     tools = Tools(
         database=database,
@@ -53,11 +57,12 @@ def open_tools(storage: StorageSettings, safety: SafetySettings, worker: WorkerS
         leases=LeaseStore(database, storage.lease_seconds),
         objects=open_object_store(storage),
         engine=engine,
-        publisher=Publisher(storage.redis_url),
+        publisher=publisher,
         models={alias: _served(alias, model, engine) for alias, model in models.items()},
-        policy=load_policy(safety.policy),
+        policy=policy,
         mark_keys=MarkKeys.from_secret(safety.require_mark_secret()),
         authority=load_or_create_authority(safety.require_credentials_dir()),
+        previewer=Previewer(worker.preview_every, publisher, policy) if wanted else None,
     )
     engine.start()
     return tools

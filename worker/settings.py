@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
+from storage.errors import SettingsError
 from storage.settings import read_settings, setting
 
 
@@ -20,6 +21,11 @@ class WorkerSettings:
     device: str = setting("INPAINTD_DEVICE", "the one device of a worker process; the fleet sets it", "auto")
     slots: int = setting("INPAINTD_SLOTS", "jobs that one worker process holds at once", 8)
     row_budget: int = setting("INPAINTD_ROW_BUDGET", "rows of one UNet call at most; guidance takes 2 an image", 16)
+    preview_every: int = setting(
+        "INPAINTD_PREVIEW_EVERY",
+        "steps between two small previews of a running job, checked like results but not marked; 0: none",
+        0,
+    )
     grace_seconds: float = setting(
         "INPAINTD_GRACE_SECONDS", "seconds that running jobs get to finish after SIGTERM; the rest is given back", 30.0
     )
@@ -45,7 +51,10 @@ class WorkerSettings:
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Self:
         """Settings from the environment; raises SettingsError."""
-        return read_settings(cls, env)
+        settings = read_settings(cls, env)
+        if settings.preview_every < 0:
+            raise SettingsError("INPAINTD_PREVIEW_EVERY must be a number of steps, or 0 for no previews.")
+        return settings
 
 
 def device_environment(device: str) -> dict[str, str]:

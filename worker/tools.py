@@ -15,6 +15,7 @@ from storage.job_store import JobStore
 from storage.lease_store import LeaseStore
 from storage.object_store import ObjectStore
 from worker.engine.engine import Engine
+from worker.preview import Previewer
 from worker.publisher import Publisher
 
 
@@ -40,9 +41,12 @@ class Tools:
     policy: Policy
     mark_keys: MarkKeys
     authority: Authority
+    previewer: Previewer | None = None
 
     def close(self) -> None:
         """Ends the engine and lets every connection go."""
         self.engine.close()
+        if self.previewer is not None:
+            self.previewer.close()
         self.publisher.close()
         self.database.close()

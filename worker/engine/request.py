@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,18 @@ CELL = 8
 
 Pixels = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
+
+
+class PreviewSink(Protocol):
+    """Who wants to see a picture in the making. Both methods are called on the engine thread and must not block."""
+
+    def wants(self, step: int) -> bool:
+        """Whether a preview after this step would be of use; none is made otherwise."""
+        ...
+
+    def show(self, pixels: Pixels) -> None:
+        """Takes a preview, uint8 (h/8, w/8, 3), smaller where that exceeds 128 a side."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,6 +58,7 @@ class InpaintRequest:
     masked_content: MaskedContent = MaskedContent.ORIGINAL
     model: str = DEFAULT
     on_step: Callable[[int, int], None] | None = None
+    previews: PreviewSink | None = None
 
     def __post_init__(self) -> None:
         height, width = self.mask.shape

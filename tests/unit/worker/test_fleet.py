@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from worker import fleet as fleet_module
-from worker.fleet import Fleet, device_names
+from worker.fleet import Fleet
 from worker.settings import WorkerSettings, device_environment
-
-
-def test_named_devices_are_taken_as_they_are() -> None:
-    assert device_names(("cpu", "cpu")) == ["cpu", "cpu"]
-    assert device_names(("0", "3")) == ["0", "3"]
-
-
-@pytest.mark.parametrize(("listing", "expected"), [("GPU 0: A\nGPU 1: B\n", ["0", "1"]), ("No devices\n", ["cpu"])])
-def test_auto_is_every_gpu_or_the_cpu(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listing: str, expected: list[str]
-) -> None:
-    tool = tmp_path / "nvidia-smi"
-    tool.write_text(f"#!{sys.executable}\nprint({listing!r}, end='')\n")
-    tool.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert device_names(("auto",)) == expected
-
-
-def test_without_a_driver_auto_is_the_cpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert device_names(("auto",)) == ["cpu"]
 
 
 def test_each_process_sees_its_own_gpu_only() -> None:
@@ -77,6 +58,79 @@ def test_a_process_that_dies_is_started_again_and_the_others_go_on(monkeypatch: 
     fleet._stop.set()
     assert fleet.run() == signal.SIGTERM
     assert all(member.process is not None and member.process.poll() is not None for member in members)
+
+
+class Clock:
+    """Time that passes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+class Dying:
+    """A process that ends `lifetime` seconds after its start."""
+
+    def __init__(self, clock: Clock, lifetime: float) -> None:
+        self._clock = clock
+        self._end = clock.now + lifetime
+        self.returncode = 1
+
+    def poll(self) -> int | None:
+        return 1 if self._clock.now >= self._end else None
+
+
+def starts(monkeypatch: pytest.MonkeyPatch, lifetimes: list[float], seconds: int) -> list[float]:
+    """When a device's processes are started within `seconds`; each lives as long as `lifetimes` says, then they die
+    at once."""
+    clock, started = Clock(), []
+    monkeypatch.setattr(fleet_module, "time", clock)
+    fleet = Fleet(WorkerSettings(devices=("cpu",)))
+
+    def start(_: fleet_module.Member) -> Dying:
+        started.append(clock.now - 1000)
+        lifetime = lifetimes.pop(0) if lifetimes else 0.0
+        if lifetime < 0:
+            raise OSError("no memory for another process")
+        return Dying(clock, lifetime)
+
+    monkeypatch.setattr(fleet, "_start", start)
+    for _ in range(seconds * 5):
+        fleet._tend(fleet._members[0])
+        clock.now += 0.2
+    return started
+
+
+def test_one_that_dies_again_and_again_is_started_ever_more_rarely(monkeypatch: pytest.MonkeyPatch) -> None:
+    began = starts(monkeypatch, [], 600)
+    pauses = [round(after - before) for before, after in itertools.pairwise(began)]
+    assert pauses[:6] == [2, 4, 8, 16, 32, 60]
+    assert set(pauses[6:]) == {60}
+
+
+def test_one_that_was_well_for_a_while_is_started_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    began = starts(monkeypatch, [0.0, 0.0, 0.0, 100.0], 130)
+    before, after = began[3], began[4]
+    assert 100 <= after - before < 102
+
+
+def test_one_that_cannot_be_started_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    began = starts(monkeypatch, [-1.0, 600.0], 20)
+    assert len(began) == 2
+
+
+def test_a_device_list_that_makes_no_sense_is_one_sentence(
+    capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
+    for name, value in (("DATABASE_URL", "sqlite://"), ("REDIS_URL", "redis://x"), ("OBJECTS", "file:///x")):
+        monkeypatch.setenv(f"INPAINTD_{name}", value)
+    monkeypatch.setenv("INPAINTD_DEVICES", "gpu0")
+    assert fleet_module.main() == 2
+    error = capsys.readouterr().err
+    assert error.startswith("Error: INPAINTD_DEVICES: 'gpu0' is no device.")
+    assert error.count("\n") == 1
 
 
 def test_a_second_signal_reaches_every_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import torch
 
 from worker.engine.devices import device_errors
-from worker.engine.request import CELL, InpaintRequest, Pixels
+from worker.engine.request import CELL, InpaintRequest, Pixels, PreviewSink
 from worker.engine.runner.latents import PictureCodec, as_tensor, latent_mask, with_content, without_hole
 from worker.engine.runner.networks import Networks, in_float32
+from worker.engine.runner.preview import PreviewMaker
 from worker.engine.runner.sampler import Sampler, make_scheduler
 from worker.engine.runner.unet import UnetRows
 
@@ -35,6 +36,7 @@ class DiffusersTrajectory:
     condition: torch.Tensor
     embeds: torch.Tensor
     dropped_text: dict[str, str]
+    previews: PreviewSink | None = None
 
     @property
     def rows(self) -> int:
@@ -76,10 +78,16 @@ class DiffusersRunner:
     `PictureCodec.encode` and `TextEncoder`.
     """
 
-    def __init__(self, model: LoadedModel, *, fixed_rows: int = 0, compiled: bool = False) -> None:
-        """With `fixed_rows` every UNet call has so many rows, and a picture's bits do not depend on its neighbours."""
+    def __init__(
+        self, model: LoadedModel, *, fixed_rows: int = 0, compiled: bool = False, previews: bool = False
+    ) -> None:
+        """With `fixed_rows` every UNet call has so many rows, and a picture's bits do not depend on its neighbours.
+
+        With `previews`, requests that ask for previews get some.
+        """
         self._model = model
         self._fixed_rows = fixed_rows
+        self._previews = PreviewMaker(model.vae) if previews else None
         self._networks = Networks(model, fixed_rows=fixed_rows, compiled=compiled)
         self._float32: Callable[[], Networks | None] = lambda: None
 
@@ -96,9 +104,11 @@ class DiffusersRunner:
             masked = networks.codec.encode(without_hole(image, request.mask), generator)
             condition = torch.cat([latent_mask(request.mask), masked], dim=1)
             send, scale = networks.device.send, request.guidance_scale
-            return DiffusersTrajectory(
+            trajectory = DiffusersTrajectory(
                 networks, scale, sampler, send(latents), send(condition), text.embeds, text.dropped_text
             )
+            trajectory.previews = request.previews
+            return trajectory
 
     def _in_float32(self) -> Networks:
         """Made when a picture needs it; gone with the last picture that does, for it is as large as two models."""
@@ -120,6 +130,8 @@ class DiffusersRunner:
     def advance(self, trajectory: DiffusersTrajectory, prediction: torch.Tensor) -> None:
         """See Runner."""
         with device_errors():
+            if self._previews is not None and trajectory.previews is not None:
+                self._previews.show(trajectory.previews, trajectory.sampler, prediction, trajectory.latents)
             trajectory.latents = trajectory.sampler.step(prediction, trajectory.latents)
 
     @torch.inference_mode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from typing import Any
 
 import torch
@@ -29,6 +30,8 @@ _CLASSES: dict[SchedulerName, Any] = {
     SchedulerName.LCM: LCMScheduler,
 }
 
+_LEAST_SIGNAL = 1e-4  # some schedules begin with pure noise
+
 
 def make_scheduler(name: SchedulerName, checkpoint: Any) -> Any:
     """A fresh scheduler of that name with the noise schedule of the checkpoint's own scheduler.
@@ -54,17 +57,18 @@ class Sampler:
             scheduler.set_begin_index(start)
         self._scheduler = scheduler
         self._extra = _step_arguments(scheduler, request.eta, generator)
-        self._done = 0
+        self.done = 0
+        """Steps taken."""
 
     @property
     def calls_left(self) -> int:
         """UNet calls still to be made. PNDM makes one more in all than it has steps."""
-        return len(self._timesteps) - self._done
+        return len(self._timesteps) - self.done
 
     @property
     def timestep(self) -> float:
         """The noise level of the next UNet call, as the model was trained to read it."""
-        return float(self._timesteps[self._done])
+        return float(self._timesteps[self.done])
 
     def start_from_noise(self, noise: torch.Tensor) -> torch.Tensor:
         """Latents for strength 1."""
@@ -78,14 +82,26 @@ class Sampler:
 
     def model_input(self, latents: torch.Tensor) -> torch.Tensor:
         """The latents as the UNet wants them now. May be asked for repeatedly."""
-        scaled: torch.Tensor = self._scheduler.scale_model_input(latents, self._timesteps[self._done])
+        scaled: torch.Tensor = self._scheduler.scale_model_input(latents, self._timesteps[self.done])
         return scaled
+
+    def estimate(self, prediction: torch.Tensor, latents: torch.Tensor) -> torch.Tensor:
+        """The finished latents as far as `prediction`, which is for the next step, can tell.
+
+        x0 by equation 15 of Ho et al. 2020 (arXiv 2006.11239), or for models that predict velocity by appendix D of
+        Salimans & Ho 2022 (arXiv 2202.00512).
+        """
+        kept = float(self._scheduler.alphas_cumprod[round(self.timestep)])
+        sample, signal, noise = self.model_input(latents), math.sqrt(kept), math.sqrt(1 - kept)
+        if self._scheduler.config.prediction_type == "v_prediction":
+            return signal * sample - noise * prediction
+        return (sample - noise * prediction) / max(signal, _LEAST_SIGNAL)
 
     def step(self, prediction: torch.Tensor, latents: torch.Tensor) -> torch.Tensor:
         """The latents one step further."""
-        timestep = self._timesteps[self._done]
+        timestep = self._timesteps[self.done]
         stepped = self._scheduler.step(prediction, timestep, latents, **self._extra, return_dict=False)
-        self._done += 1
+        self.done += 1
         following: torch.Tensor = stepped[0]
         return following
 
