@@ -38,6 +38,7 @@ from worker.settings import WorkerSettings
 from worker.station import build, run
 from worker.tools import ServedModel, Tools
 
+CPU_ROWS = 16
 POISON_STATUS = 66
 CELERY = ["--quiet", "worker", "--pool", "threads", "--queues", "inpaintd.default", "--without-gossip"]
 CELERY += ["--without-mingle", "--concurrency"]
@@ -87,7 +88,7 @@ def open_null_tools(
 ) -> Tools:
     """What worker.opening opens, but for the networks."""
     database = Database(storage.database_url)
-    engine = Engine(runner, worker.row_budget)
+    engine = Engine(runner, worker.row_budget or CPU_ROWS)
     engine.start()
     return Tools(
         database=database,

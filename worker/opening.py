@@ -19,9 +19,8 @@ from storage.lease_store import LeaseStore
 from storage.object_store import open_object_store
 from storage.settings import StorageSettings
 from worker.engine.devices import pick_device
-from worker.engine.dispatch import Dispatch
 from worker.engine.engine import Engine
-from worker.engine.runner import DiffusersRunner
+from worker.engine_room import open_engine
 from worker.models import LoadedModel, load_model
 from worker.preview import Previewer
 from worker.publisher import Publisher
@@ -44,14 +43,13 @@ class OnEngine:
 
 
 def open_tools(storage: StorageSettings, safety: SafetySettings, worker: WorkerSettings) -> Tools:
-    """Loads the models, starts the engine and opens everything else. Raises the error tree of whatever is missing."""
+    """Loads the models, warms the engine up and opens everything else. Raises the error tree of whatever is missing."""
     models = _load_models(storage.sources, worker)
     wanted = worker.preview_every > 0
-    runners = {alias: DiffusersRunner(model, previews=wanted) for alias, model in models.items()}
-    engine = Engine(Dispatch(runners), worker.row_budget)
+    engine = open_engine(models, worker)
     publisher, policy = Publisher(storage.redis_url), load_policy(safety.policy)
     database = Database(storage.database_url)
-    tools = Tools(
+    return Tools(
         database=database,
         jobs=JobStore(database),
         leases=LeaseStore(database, storage.lease_seconds),
@@ -64,8 +62,6 @@ def open_tools(storage: StorageSettings, safety: SafetySettings, worker: WorkerS
         authority=load_or_create_authority(safety.require_credentials_dir()),
         previewer=Previewer(worker.preview_every, publisher, policy) if wanted else None,
     )
-    engine.start()
-    return tools
 
 
 def _load_models(sources: Mapping[str, str], worker: WorkerSettings) -> dict[str, LoadedModel]:

@@ -20,7 +20,19 @@ class WorkerSettings:
     )
     device: str = setting("INPAINTD_DEVICE", "the one device of a worker process; the fleet sets it", "auto")
     slots: int = setting("INPAINTD_SLOTS", "jobs that one worker process holds at once", 8)
-    row_budget: int = setting("INPAINTD_ROW_BUDGET", "rows of one UNet call at most; guidance takes 2 an image", 16)
+    row_budget: int = setting(
+        "INPAINTD_ROW_BUDGET",
+        "rows of one UNet call at most; guidance takes 2 an image; 0: what fits the GPU's memory, 16 on a CPU",
+        0,
+    )
+    fixed_rows: int = setting(
+        "INPAINTD_FIXED_ROWS",
+        "rows of every UNet call, so that an image's bits do not depend on its neighbours; slower; 0: as many as wait",
+        0,
+    )
+    compile: bool = setting(
+        "INPAINTD_COMPILE", "compile the UNet on a GPU: faster steps after minutes of compiling at every start", False
+    )
     preview_every: int = setting(
         "INPAINTD_PREVIEW_EVERY",
         "steps between two small previews of a running job, checked like results but not marked; 0: none",

@@ -85,8 +85,10 @@ class DiffusersRunner:
 
         With `previews`, requests that ask for previews get some.
         """
+        self.device = model.device
+        self.native_size = model.native_size
+        self.fixed_rows = fixed_rows
         self._model = model
-        self._fixed_rows = fixed_rows
         self._previews = PreviewMaker(model.vae) if previews else None
         self._networks = Networks(model, fixed_rows=fixed_rows, compiled=compiled)
         self._float32: Callable[[], Networks | None] = lambda: None
@@ -114,9 +116,15 @@ class DiffusersRunner:
         """Made when a picture needs it; gone with the last picture that does, for it is as large as two models."""
         found = self._float32()
         if found is None:
-            found = Networks(in_float32(self._model), fixed_rows=self._fixed_rows)
+            found = Networks(in_float32(self._model), fixed_rows=self.fixed_rows)
             self._float32 = weakref.ref(found)
         return found
+
+    @torch.inference_mode()
+    def try_call(self, batch: Sequence[DiffusersTrajectory]) -> None:
+        """A UNet call for its memory alone. Raises OutOfMemory, DeviceLost."""
+        with device_errors():
+            batch[0].networks.plain(_rows_of(batch))
 
     @torch.inference_mode()
     def predict(self, batch: Sequence[DiffusersTrajectory]) -> list[torch.Tensor]:

@@ -26,7 +26,9 @@ class Networks:
         self.device = model.device
         self.text = TextEncoder(model)
         self.codec = PictureCodec(model.vae)
-        self._call: UnetCall = PlainUnet(model.unet)
+        self.plain = PlainUnet(model.unet)
+        """The UNet without padding and graphs."""
+        self._call: UnetCall = self.plain
         self._graphs: GraphedUnet | None = None
         self._lead: Lead | None = None
         if self.device.kind == "cuda":
