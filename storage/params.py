@@ -103,17 +103,17 @@ class OutputFormat(StrEnum):
 
 
 class OutputParams(BaseModel):
-    """How results are encoded. `quality` is 1 to 100 and applies to webp and jpeg.
-
-    `keep_icc` carries the input's colour profile over, `keep_metadata` its EXIF and XMP, places and names included.
-    """
+    """How results are encoded. `quality` is 1 to 100."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    format: OutputFormat = OutputFormat.PNG
-    quality: Annotated[int, Field(ge=1, le=100)] = 95
-    keep_icc: bool = True
-    keep_metadata: bool = False
+    format: OutputFormat = Field(OutputFormat.PNG, description="PNG is exact; JPEG has no alpha.")
+    quality: Annotated[int, Field(ge=1, le=100)] = Field(95, description="Of webp and jpeg.")
+    keep_icc: bool = Field(True, description="Keep the input's colour profile.")
+    keep_metadata: bool = Field(
+        False,
+        description="Keep the input's EXIF and XMP, places and names included; never thumbnails or maker's notes.",
+    )
 
 
 def steps_to_run(steps: int, strength: float) -> int:
@@ -153,32 +153,78 @@ class InpaintParams(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    prompt: Annotated[str, Field(max_length=MAX_PROMPT_CHARS)] = ""
-    negative_prompt: Annotated[str, Field(max_length=MAX_PROMPT_CHARS)] = ""
-    prompt_syntax: PromptSyntax = PromptSyntax.PLAIN
-    long_prompt: LongPrompt = LongPrompt.CHUNK
-    mask_channel: MaskChannel = MaskChannel.AUTO
-    mask_invert: bool = False
-    mask_threshold: Annotated[float, Field(ge=0, le=1)] = 0.5
-    mask_grow: Annotated[int, Field(ge=-64, le=64)] = 0
-    mask_blur: Annotated[int, Field(ge=0, le=64)] = 4
-    blend: Blend = Blend.OUTWARD
-    area: Area = Area.AUTO
-    padding: Annotated[int, Field(ge=0, le=256)] = 32
-    width: WorkingSide | None = None
-    height: WorkingSide | None = None
-    strength: Annotated[float, Field(gt=0, le=1)] = 1.0
-    steps: Annotated[int, Field(ge=1, le=150)] = 30
-    guidance_scale: Annotated[float, Field(ge=1, le=30)] = 7.5
-    scheduler: SchedulerName = SchedulerName.DEFAULT
-    eta: Annotated[float, Field(ge=0, le=1)] = 0.0
-    clip_skip: Annotated[int, Field(ge=0, le=MAX_CLIP_SKIP)] = 0
-    masked_content: MaskedContent = MaskedContent.ORIGINAL
-    color_match: ColorMatch = ColorMatch.NONE
-    seed: Annotated[int, Field(ge=0, le=MAX_SEED)] | None = None
-    num_images: Annotated[int, Field(ge=1, le=8)] = 1
-    model: Annotated[str, Field(min_length=1, max_length=MAX_ALIAS_CHARS, pattern=MODEL_ALIAS)] = "default"
-    output: OutputParams = OutputParams()
+    prompt: Annotated[str, Field(max_length=MAX_PROMPT_CHARS)] = Field(
+        "", description="What the masked part is to show."
+    )
+    negative_prompt: Annotated[str, Field(max_length=MAX_PROMPT_CHARS)] = Field(
+        "", description="What it is not to show. Without effect at guidance_scale 1."
+    )
+    prompt_syntax: PromptSyntax = Field(
+        PromptSyntax.PLAIN,
+        description="plain: brackets are text. a1111: (word), (word:1.3) and [word] weigh words, BREAK ends a chunk.",
+    )
+    long_prompt: LongPrompt = Field(
+        LongPrompt.CHUNK, description="Beyond 75 tokens: read in chunks, cut and tell what was dropped, or refuse."
+    )
+    mask_channel: MaskChannel = Field(
+        MaskChannel.AUTO,
+        description="Where the mask is read: its brightness, its alpha, or whichever of the two says something.",
+    )
+    mask_invert: bool = Field(False, description="Repaint black instead of white.")
+    mask_threshold: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.5, description="Share of white from which a pixel of the mask counts; black never does."
+    )
+    mask_grow: Annotated[int, Field(ge=-64, le=64)] = Field(
+        0, description="Pixels by which the mask is widened, or narrowed if negative."
+    )
+    mask_blur: Annotated[int, Field(ge=0, le=64)] = Field(
+        4, description="Width of the seam between new and old, in pixels."
+    )
+    blend: Blend = Field(Blend.OUTWARD, description="Seam outside the mask, inside it, or none.")
+    area: Area = Field(
+        Area.AUTO,
+        description="What the model sees: all (whole), the mask's surroundings (masked), or what shows more (auto).",
+    )
+    padding: Annotated[int, Field(ge=0, le=256)] = Field(
+        32, description="Pixels around the mask that area masked shows."
+    )
+    width: WorkingSide | None = Field(
+        None, description="Width at which the model works; unset: its own. Results have the size of the input."
+    )
+    height: WorkingSide | None = Field(None, description="Height at which the model works; unset: its own.")
+    strength: Annotated[float, Field(gt=0, le=1)] = Field(
+        1.0, description="Share of the noise schedule that is run: below 1 the job starts from masked_content."
+    )
+    steps: Annotated[int, Field(ge=1, le=150)] = Field(
+        30, description="Denoising steps at strength 1; fewer in proportion below."
+    )
+    guidance_scale: Annotated[float, Field(ge=1, le=30)] = Field(
+        7.5, description="How closely the prompt is followed; 1 switches guidance off and halves the work."
+    )
+    scheduler: SchedulerName = Field(SchedulerName.DEFAULT, description="The sampler; default is the checkpoint's own.")
+    eta: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.0, description="Noise that is added at each step, for samplers that know it."
+    )
+    clip_skip: Annotated[int, Field(ge=0, le=MAX_CLIP_SKIP)] = Field(
+        0, description="Last layers of the text encoder that are left out, for both prompts."
+    )
+    masked_content: MaskedContent = Field(
+        MaskedContent.ORIGINAL,
+        description="Below strength 1, what is under the mask at first: the picture, colours around, noise or zeros.",
+    )
+    color_match: ColorMatch = Field(
+        ColorMatch.NONE,
+        description="histogram: give the new part the distribution of colours of the known pixels that the model saw.",
+    )
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED)] | None = Field(
+        None,
+        description="Seed of the first image, each further one takes the next. Unset or -1: drawn and echoed.",
+    )
+    num_images: Annotated[int, Field(ge=1, le=8)] = Field(1, description="Pictures to make.")
+    model: Annotated[str, Field(min_length=1, max_length=MAX_ALIAS_CHARS, pattern=MODEL_ALIAS)] = Field(
+        "default", description="Alias of a model of `GET /v1/models`."
+    )
+    output: OutputParams = Field(OutputParams(), description="How results are encoded.")
 
     @field_validator(*NUMBERS, mode="before")
     @classmethod

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from scipy.ndimage import distance_transform_edt
 
 from storage.params import Area, Blend, OutputParams
 from storage.pictures import open_picture
@@ -31,9 +32,9 @@ def test_files_keep_every_byte_outside_the_support(generator: Generator, blend: 
     mask = white_box(211, 97, 60, 20, 110, 70)
     made = edit(encoded(rgb), mask, generator, blend=blend, area=area, mask_grow=3, mask_blur=7)
     assert np.array_equal(pixels(made)[~made.support], rgb[~made.support])
-    reach = 10 if blend is Blend.OUTWARD else 3
-    far = np.ones((97, 211), dtype=np.bool_)
-    far[20 - reach : 70 + reach, 60 - reach : 110 + reach] = False
+    drawn = np.zeros((97, 211), dtype=np.bool_)
+    drawn[20:70, 60:110] = True
+    far = distance_transform_edt(~drawn) >= (3 + 7 if blend is Blend.OUTWARD else 3 + 1)
     assert not (made.support & far).any()
     assert made.support[30:60, 70:100].all()
 

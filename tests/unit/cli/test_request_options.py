@@ -52,6 +52,8 @@ def test_every_field_of_a_request_has_an_option() -> None:
 
     nested = {f"output_{name}" for name in OutputParams.model_fields}
     assert {option.name for option in command.params} == (JobFields.model_fields.keys() - {"output"}) | nested
+    assert all(isinstance(option, click.Option) and option.help for option in command.params)
+    assert all(not str(option.help).startswith("[") for option in command.params if isinstance(option, click.Option))
 
 
 @pytest.mark.parametrize("text", ["{", "[1]", "7"])
