@@ -17,6 +17,7 @@ CHANNELS = 9
 LARGEST_FACTOR = 4
 """So many times its native side a model is offered at most: farther out it repeats itself instead of painting."""
 FIRST_LAYER = "model.diffusion_model.input_blocks.0.0.weight"
+REFINER = "this is a refiner of Stable Diffusion XL; use an inpainting checkpoint of its base"
 NO_UNET = "no Stable Diffusion UNet inside; is this a LoRA or a VAE?"
 _CLIP_LAYERS = 12
 _OTHER_KINDS = {4: "a text-to-image", 5: "a depth-guided", 8: "an image-editing"}
@@ -59,6 +60,11 @@ class Capabilities:
         return min(MAX_CLIP_SKIP, self.text_layers - (2 if self.family is Family.SDXL else 1))
 
 
+def family_of(unet: Mapping[str, Any]) -> Family:
+    """The family of a UNet by its diffusers configuration."""
+    return Family.SDXL if unet.get("addition_embed_type") == "text_time" else Family.SD
+
+
 def why_unfit(unet: Mapping[str, Any], vae: Mapping[str, Any]) -> str | None:
     """Why a model with these diffusers configurations cannot be used, for people; None when it can."""
     cell = 1 << (len(vae.get("block_out_channels", [64])) - 1)  # the default of diffusers' AutoencoderKL
@@ -88,7 +94,9 @@ def of_folder(folder: Path) -> Capabilities:
     unet, vae = _config(folder, "unet"), _config(folder, "vae")
     if (reason := why_unfit(unet, vae)) is not None:
         raise ValueError(reason)
-    family = Family.SDXL if unet.get("addition_embed_type") == "text_time" else Family.SD
+    if _optional(folder, "", "model_index.json").get("requires_aesthetics_score"):
+        raise ValueError(REFINER)
+    family = family_of(unet)
     encoders = ["text_encoder", "text_encoder_2"] if family is Family.SDXL else ["text_encoder"]
     layers = [_optional(folder, name).get("num_hidden_layers", _CLIP_LAYERS) for name in encoders]
     sample_size = unet.get("sample_size")

@@ -7,17 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import diffusers
-from diffusers import AutoencoderKL, StableDiffusionInpaintPipeline, UNet2DConditionModel
-from transformers import CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTokenizer
 
+from storage.capabilities import family_of
 from worker.engine.devices import Device
 from worker.errors import ModelUnusable
 from worker.models.checker import load_checker
+from worker.models.layouts import LAYOUTS, Layout
 from worker.models.loaded import LoadedModel, assemble, require_inpainting
 from worker.models.weights import UNREADABLE, choose_variant, component_files, fingerprint
-
-_PIPELINE: Any = StableDiffusionInpaintPipeline
-_NETWORKS: dict[str, Any] = {"unet": UNet2DConditionModel, "vae": AutoencoderKL, "text_encoder": CLIPTextModel}
 
 
 def load_folder(folder: Path, name: str, device: Device, safety_checker_source: str | None) -> LoadedModel:
@@ -26,26 +24,30 @@ def load_folder(folder: Path, name: str, device: Device, safety_checker_source: 
     The fp16 files are taken on CUDA and the plain ones on CPU; where only the other kind is there, it is converted.
     Raises ModelUnusable.
     """
-    require_inpainting(str(folder), int(_config(folder / "unet" / "config.json").get("in_channels", 4)))
+    unet = _config(folder / "unet" / "config.json")
+    require_inpainting(str(folder), int(unet.get("in_channels", 4)))
+    layout = LAYOUTS[family_of(unet)]
     checker = load_checker(folder, safety_checker_source, device)
     try:
         # Built part by part, because model indexes in use still name classes that transformers no longer has.
         # The pipeline itself only corrects outdated configurations.
-        pipeline = _PIPELINE(
-            **{part: _network(folder, part, device) for part in _NETWORKS},
-            tokenizer=load_tokenizer(folder),
-            scheduler=load_scheduler(folder),
-            safety_checker=checker.network,
-            feature_extractor=checker.feature_extractor,
+        pipeline = layout.pipeline(
+            **{part: _network(folder, part, kind, device) for part, kind in layout.networks.items()},
+            **load_small_parts(folder, layout),
+            **layout.settings,
+            **_options(folder, layout),
         )
     except UNREADABLE as error:
         raise ModelUnusable(f"{folder}: a part of the model cannot be loaded: {error}") from error
-    return assemble(name, _hash_parts(folder, device), pipeline, checker.concept_names, device)
+    return assemble(name, _hash_parts(folder, layout, device), pipeline, checker, device)
 
 
-def load_tokenizer(folder: Path) -> Any:
-    """The tokenizer of a diffusers folder."""
-    return CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
+def load_small_parts(folder: Path, layout: Layout) -> dict[str, Any]:
+    """What the pipeline needs beside its networks: tokenizers and the scheduler."""
+    tokenizers = {
+        name: CLIPTokenizer.from_pretrained(folder / name, local_files_only=True) for name in layout.tokenizers
+    }
+    return {**tokenizers, "scheduler": load_scheduler(folder)}
 
 
 def load_scheduler(folder: Path) -> Any:
@@ -57,9 +59,9 @@ def load_scheduler(folder: Path) -> Any:
     return getattr(diffusers, name).from_pretrained(path.parent, local_files_only=True)
 
 
-def _network(folder: Path, part: str, device: Device) -> Any:
+def _network(folder: Path, part: str, kind: Any, device: Device) -> Any:
     variant = choose_variant(folder / part, device.half)
-    loaded, report = _NETWORKS[part].from_pretrained(
+    loaded, report = kind.from_pretrained(
         folder / part, variant=variant, dtype=device.dtype, local_files_only=True, output_loading_info=True
     )
     if report["missing_keys"]:
@@ -67,8 +69,14 @@ def _network(folder: Path, part: str, device: Device) -> Any:
     return loaded
 
 
-def _hash_parts(folder: Path, device: Device) -> str:
-    parts = [folder / part for part in (*_NETWORKS, "safety_checker") if (folder / part).is_dir()]
+def _options(folder: Path, layout: Layout) -> dict[str, Any]:
+    index = folder / "model_index.json"
+    found = _config(index) if index.is_file() else {}
+    return {name: found[name] for name in layout.options if name in found}
+
+
+def _hash_parts(folder: Path, layout: Layout, device: Device) -> str:
+    parts = [folder / part for part in (*layout.networks, "safety_checker") if (folder / part).is_dir()]
     return fingerprint(
         folder, [file for part in parts for file in component_files(part, choose_variant(part, device.half))]
     )

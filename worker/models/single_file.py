@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
-from typing import Any
 
 import torch
-from diffusers import StableDiffusionInpaintPipeline
 
-from storage.capabilities import FIRST_LAYER, NO_UNET
+from storage.capabilities import Family, of_checkpoint
 from storage.safetensors_header import read_shapes
 from worker.engine.devices import Device
 from worker.errors import ModelUnusable
 from worker.models.checker import load_checker
-from worker.models.folder import load_scheduler, load_tokenizer
-from worker.models.loaded import LoadedModel, assemble, require_inpainting
+from worker.models.folder import load_small_parts
+from worker.models.layouts import LAYOUTS
+from worker.models.loaded import LoadedModel, assemble
 from worker.models.weights import UNREADABLE, file_sha256
 
 
@@ -28,23 +27,26 @@ def load_single_file(
     in if that is one, else from the hub's entry for this kind of checkpoint. The safety checker, which such a file
     never contains, comes from the same folder or from `safety_checker_source`. Raises ModelUnusable.
     """
-    require_inpainting(str(path), _input_channels(path))
+    layout = LAYOUTS[_family(path)]
     folder = _config_folder(path, config_source)
     checker = load_checker(folder, safety_checker_source, device)
-    parts: dict[str, Any] = {"safety_checker": checker.network, "feature_extractor": checker.feature_extractor}
-    if folder is not None:
-        parts |= {"tokenizer": load_tokenizer(folder), "scheduler": load_scheduler(folder)}
+    small = {} if folder is None else load_small_parts(folder, layout)
     config = str(folder) if folder is not None else config_source
     try:
-        pipeline = StableDiffusionInpaintPipeline.from_single_file(
-            str(path), config=config, dtype=device.dtype, local_files_only=folder is not None, **parts
+        pipeline = layout.pipeline.from_single_file(
+            str(path),
+            config=config,
+            dtype=device.dtype,
+            local_files_only=folder is not None,
+            **small,
+            **layout.settings,
         )
     except UNREADABLE as error:
         raise ModelUnusable(
             f"{path}: cannot be loaded ({error}). If it is not a plain Stable Diffusion inpainting checkpoint, set the "
             "model's config source to a diffusers folder of the same architecture."
         ) from error
-    return assemble(path.stem, file_sha256(path), pipeline, checker.concept_names, device)
+    return assemble(path.stem, file_sha256(path), pipeline, checker, device)
 
 
 def _config_folder(path: Path, config_source: str | None) -> Path | None:
@@ -52,21 +54,22 @@ def _config_folder(path: Path, config_source: str | None) -> Path | None:
     return candidate if (candidate / "model_index.json").is_file() else None
 
 
-def _input_channels(path: Path) -> int:
-    shape = _shape_in_safetensors(path) if path.suffix == ".safetensors" else _shape_in_pickle(path)
-    if shape is None:
-        raise ModelUnusable(f"{path}: {NO_UNET}")
-    return int(shape[1])
-
-
-def _shape_in_safetensors(path: Path) -> Any:
+def _family(path: Path) -> Family:
+    shapes = _shapes_in_safetensors(path) if path.suffix == ".safetensors" else _shapes_in_pickle(path)
     try:
-        return read_shapes(path).get(FIRST_LAYER)
+        return of_checkpoint(shapes).family
+    except ValueError as error:
+        raise ModelUnusable(f"{path}: {error}") from error
+
+
+def _shapes_in_safetensors(path: Path) -> dict[str, list[int]]:
+    try:
+        return read_shapes(path)
     except UNREADABLE as error:
         raise ModelUnusable(f"{path}: not a readable safetensors file: {error}") from error
 
 
-def _shape_in_pickle(path: Path) -> Any:
+def _shapes_in_pickle(path: Path) -> dict[str, list[int]]:
     """A .ckpt is a pickle, which may run code when it is read: only torch's weights-only reader touches it.
 
     diffusers reads it the same way later on; reading it here first gives a refusal that says why.
@@ -81,5 +84,4 @@ def _shape_in_pickle(path: Path) -> Any:
     except UNREADABLE as error:
         raise ModelUnusable(f"{path}: not a readable checkpoint: {error}") from error
     content = content.get("state_dict", content) if isinstance(content, dict) else {}
-    weight = content.get(FIRST_LAYER)
-    return None if weight is None else weight.shape
+    return {name: list(weight.shape) for name, weight in content.items() if isinstance(weight, torch.Tensor)}

@@ -13,6 +13,7 @@ from transformers import CLIPConfig, CLIPImageProcessor, CLIPTextConfig, CLIPTex
 
 from worker.engine.devices import Device, pick_device
 from worker.models import LoadedModel
+from worker.models.checker import Checker
 from worker.models.loaded import assemble
 
 CPU = pick_device("cpu")
@@ -23,14 +24,14 @@ TEXT_LAYERS = 3
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
-def tiny_tokenizer(folder: Path) -> CLIPTokenizer:
+def tiny_tokenizer(folder: Path, pad_token: str = "<|endoftext|>") -> CLIPTokenizer:
     """Every letter is a token, so a prompt has as many tokens as it has letters."""
     folder.mkdir(parents=True, exist_ok=True)
     tokens = [*_LETTERS, *(letter + "</w>" for letter in _LETTERS), "<|startoftext|>", "<|endoftext|>"]
     (folder / "vocab.json").write_text(json.dumps({token: number for number, token in enumerate(tokens)}))
     (folder / "merges.txt").write_text("#version: 0.2\n")
     return CLIPTokenizer(
-        str(folder / "vocab.json"), str(folder / "merges.txt"), model_max_length=77, pad_token="<|endoftext|>"
+        str(folder / "vocab.json"), str(folder / "merges.txt"), model_max_length=77, pad_token=pad_token
     )
 
 
@@ -48,7 +49,7 @@ def _unet(in_channels: int) -> UNet2DConditionModel:
     )
 
 
-def _vae() -> AutoencoderKL:
+def tiny_vae() -> AutoencoderKL:
     return AutoencoderKL(
         block_out_channels=(8, 8, 16, 16),
         down_block_types=("DownEncoderBlock2D",) * 4,
@@ -58,7 +59,7 @@ def _vae() -> AutoencoderKL:
     )
 
 
-def _text_config() -> dict[str, Any]:
+def text_config() -> dict[str, Any]:
     return {
         "vocab_size": 2 * len(_LETTERS) + 2,
         "hidden_size": WIDTH,
@@ -74,7 +75,7 @@ def _text_config() -> dict[str, Any]:
 def _checker() -> StableDiffusionSafetyChecker:
     vision = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
     vision |= {"image_size": 32, "patch_size": 8}
-    return StableDiffusionSafetyChecker(CLIPConfig(text_config=_text_config(), vision_config=vision, projection_dim=8))
+    return StableDiffusionSafetyChecker(CLIPConfig(text_config=text_config(), vision_config=vision, projection_dim=8))
 
 
 def scheduler(**changes: Any) -> DDIMScheduler:
@@ -87,8 +88,8 @@ def tiny_pipeline(folder: Path, *, in_channels: int = 9) -> StableDiffusionInpai
     """A diffusers pipeline with a safety checker; `folder` takes the tokenizer's files. Same weights every time."""
     torch.manual_seed(7)
     return StableDiffusionInpaintPipeline(
-        vae=_vae().eval(),
-        text_encoder=CLIPTextModel(CLIPTextConfig(**_text_config())).eval(),
+        vae=tiny_vae().eval(),
+        text_encoder=CLIPTextModel(CLIPTextConfig(**text_config())).eval(),
         tokenizer=tiny_tokenizer(folder),
         unet=_unet(in_channels).eval(),
         scheduler=scheduler(),
@@ -99,5 +100,11 @@ def tiny_pipeline(folder: Path, *, in_channels: int = 9) -> StableDiffusionInpai
 
 def tiny_model(folder: Path, device: Device = CPU) -> LoadedModel:
     """The same, loaded."""
+    pipeline = tiny_pipeline(folder).to(device.dtype)
+    return assemble("tiny", "0" * 64, pipeline, tiny_checker(pipeline), device)
+
+
+def tiny_checker(pipeline: StableDiffusionInpaintPipeline) -> Checker:
+    """The safety checker of a pipeline, its concepts without names."""
     names = tuple(f"concept_{index}" for index in range(17))
-    return assemble("tiny", "0" * 64, tiny_pipeline(folder).to(device.dtype), names, device)
+    return Checker(pipeline.safety_checker, pipeline.feature_extractor, names)

@@ -15,6 +15,7 @@ from worker.engine.runner.latents import PictureCodec, as_tensor, latent_mask, w
 from worker.engine.runner.networks import Networks, in_float32
 from worker.engine.runner.preview import PreviewMaker
 from worker.engine.runner.sampler import Sampler, make_scheduler
+from worker.engine.runner.text import EncodedText
 from worker.engine.runner.unet import UnetRows
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class DiffusersTrajectory:
     """One request between noise and picture.
 
     On the device: `latents` float32 (1, 4, h/8, w/8); `condition` (1, 5, h/8, w/8), the mask and the masked picture;
-    `embeds` (rows, tokens, width).
+    the rows of `text`.
     """
 
     networks: Networks
@@ -34,19 +35,23 @@ class DiffusersTrajectory:
     sampler: Sampler
     latents: torch.Tensor
     condition: torch.Tensor
-    embeds: torch.Tensor
-    dropped_text: dict[str, str]
+    text: EncodedText
     previews: PreviewSink | None = None
 
     @property
     def rows(self) -> int:
         """2 with guidance, else 1."""
-        return len(self.embeds)
+        return len(self.text.embeds)
+
+    @property
+    def dropped_text(self) -> dict[str, str]:
+        """See Trajectory."""
+        return self.text.dropped_text
 
     @property
     def group(self) -> Hashable:
         """Rows of one UNet call need one UNet and one shape."""
-        return (self.networks, *self.latents.shape[2:], self.embeds.shape[1])
+        return (self.networks, *self.latents.shape[2:], self.text.embeds.shape[1])
 
     @property
     def work(self) -> float:
@@ -106,11 +111,8 @@ class DiffusersRunner:
             masked = networks.codec.encode(without_hole(image, request.mask), generator)
             condition = torch.cat([latent_mask(request.mask), masked], dim=1)
             send, scale = networks.device.send, request.guidance_scale
-            trajectory = DiffusersTrajectory(
-                networks, scale, sampler, send(latents), send(condition), text.embeds, text.dropped_text
-            )
-            trajectory.previews = request.previews
-            return trajectory
+            previews = request.previews
+            return DiffusersTrajectory(networks, scale, sampler, send(latents), send(condition), text, previews)
 
     def _in_float32(self) -> Networks:
         """Made when a picture needs it; gone with the last picture that does, for it is as large as two models."""
@@ -167,8 +169,10 @@ def _rows_of(batch: Sequence[DiffusersTrajectory]) -> UnetRows:
     if device.kind == "cuda":
         sample = sample.contiguous(memory_format=torch.channels_last)
     times = [trajectory.sampler.timestep for trajectory in batch for _ in range(trajectory.rows)]
-    embeds = torch.cat([trajectory.embeds for trajectory in batch])
-    return UnetRows(sample, device.send(torch.tensor(times)), embeds)
+    texts = [trajectory.text for trajectory in batch]
+    embeds = torch.cat([text.embeds for text in texts])
+    added = {name: torch.cat([text.added[name] for text in texts]) for name in texts[0].added}
+    return UnetRows(sample, device.send(torch.tensor(times)), embeds, added)
 
 
 def _guided(rows: torch.Tensor, scale: float) -> torch.Tensor:

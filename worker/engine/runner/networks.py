@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from storage.capabilities import Family
 from worker.engine.runner.graphs import MOST_GRAPHS, CudaRecorder, GraphedUnet
 from worker.engine.runner.latents import PictureCodec
 from worker.engine.runner.lead import Lead
 from worker.engine.runner.text import TextEncoder
+from worker.engine.runner.text_xl import XlTextEncoder
 from worker.engine.runner.unet import LADDER, BucketedUnet, PlainUnet, UnetCall, UnetRows
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ class Networks:
     def __init__(self, model: LoadedModel, *, fixed_rows: int = 0, compiled: bool = False) -> None:
         """With `fixed_rows` every UNet call has so many rows. `compiled` counts on CUDA only."""
         self.device = model.device
-        self.text = TextEncoder(model)
+        self.text = XlTextEncoder(model) if model.family is Family.SDXL else TextEncoder(model)
         self.codec = PictureCodec(model.vae)
         self.plain = PlainUnet(model.unet)
         """The UNet without padding and graphs."""
