@@ -18,6 +18,8 @@ _UNET_ENDS = {
     "mid_block.resnets.0": "middle_block.0",
     "mid_block.attentions.0": "middle_block.1",
     "mid_block.resnets.1": "middle_block.2",
+    "add_embedding.linear_1": "label_emb.0.0",
+    "add_embedding.linear_2": "label_emb.0.2",
 }
 _UNET_RESNET = {
     "norm1": "in_layers.0",
@@ -29,21 +31,69 @@ _UNET_RESNET = {
 }
 _VAE_ATTENTION = {"group_norm": "norm", "to_q": "q", "to_k": "k", "to_v": "v", "to_out.0": "proj_out"}
 
+_OPEN_CLIP = {
+    "embeddings.token_embedding": "token_embedding",
+    "embeddings.position_embedding.weight": "positional_embedding",
+    "text_projection.weight": "text_projection",
+    "final_layer_norm": "ln_final",
+    "encoder.layers.": "transformer.resblocks.",
+    "layer_norm": "ln_",
+    "self_attn": "attn",
+    "fc1": "c_fc",
+    "fc2": "c_proj",
+}
+
 
 def to_ldm(pipeline: Any) -> Weights:
     """The weights as a web UI user has them, with some of the passengers that such files carry."""
-    unet, vae, text = (part.state_dict() for part in (pipeline.unet, pipeline.vae, pipeline.text_encoder))
-    layers = pipeline.unet.config.layers_per_block
+    weights = _networks(pipeline) | _clip("cond_stage_model.transformer.", pipeline.text_encoder)
+    ids = {"cond_stage_model.transformer.text_model.embeddings.position_ids": torch.arange(77)[None]}
+    return _whole(weights | ids | {"betas": torch.linspace(0, 1, 1000)})
+
+
+def to_sgm(pipeline: Any) -> Weights:
+    """The weights of a Stable Diffusion XL model as a web UI user has them; its second text encoder is OpenCLIP's."""
+    texts = _clip("conditioner.embedders.0.transformer.", pipeline.text_encoder)
+    return _whole(_networks(pipeline) | texts | _open_clip("conditioner.embedders.1.model.", pipeline.text_encoder_2))
+
+
+def _whole(weights: Weights) -> Weights:
+    return {key: value.detach().clone().contiguous() for key, value in weights.items()}
+
+
+def _networks(pipeline: Any) -> Weights:
+    unet, vae = pipeline.unet.state_dict(), pipeline.vae.state_dict()
+    layers, blocks = pipeline.unet.config.layers_per_block, len(pipeline.vae.config.block_out_channels)
     weights = {f"model.diffusion_model.{_unet_key(key, layers, unet)}": value for key, value in unet.items()}
-    blocks = len(pipeline.vae.config.block_out_channels)
     for key, value in vae.items():
         name = _vae_key(key, blocks)
         is_attention_matrix = ".attn_1." in name and value.ndim == 2
         weights[f"first_stage_model.{name}"] = value[:, :, None, None] if is_attention_matrix else value
-    prefix = "cond_stage_model.transformer.text_model."
-    weights |= {prefix + key.removeprefix("text_model."): value for key, value in text.items()}
-    weights |= {prefix + "embeddings.position_ids": torch.arange(77)[None], "betas": torch.linspace(0, 1, 1000)}
-    return {key: value.detach().clone().contiguous() for key, value in weights.items()}
+    return weights
+
+
+def _clip(prefix: str, encoder: Any) -> Weights:
+    text = encoder.state_dict()
+    return {f"{prefix}text_model.{key.removeprefix('text_model.')}": value for key, value in text.items()}
+
+
+def _open_clip(prefix: str, encoder: Any) -> Weights:
+    weights: Weights = {}
+    text = encoder.state_dict()
+    for key, value in text.items():
+        name = key.removeprefix("text_model.")
+        if ".self_attn.q_proj." in name:
+            parts = [text[key.replace("q_proj", f"{letter}_proj")] for letter in "qkv"]
+            weights[f"{prefix}{_open_clip_key(name.replace('q_proj.', 'in_proj_'))}"] = torch.cat(parts)
+        elif not re.search(r"\.self_attn\.[kv]_proj\.", name):
+            weights[f"{prefix}{_open_clip_key(name)}"] = value.T if name == "text_projection.weight" else value
+    return weights
+
+
+def _open_clip_key(key: str) -> str:
+    for ours, theirs in _OPEN_CLIP.items():
+        key = key.replace(ours, theirs)
+    return key
 
 
 def _unet_key(key: str, layers: int, weights: Weights) -> str:

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 from diffusers import StableDiffusionXLInpaintPipeline
+from safetensors.torch import save_file
 
 from storage.capabilities import Family
 from storage.errors import SettingsError
 from storage.models import describe
 from tests.integration.models.edits import edit_json
+from tests.integration.models.ldm_layout import to_sgm
 from tests.unit.engine.requests import request
 from tests.unit.engine.solo import RecordingRunner, relative_error
 from tests.unit.engine.tiny_model import CPU, HALF, TEXT_LAYERS
@@ -54,6 +56,19 @@ def test_a_folder_loads_whole_with_a_checker_from_elsewhere(xl_saved: Path, save
     assert model.zero_empty_negative
     expected = solo_xl(tiny_xl_model(tmp_path), request("r", negative_prompt="", steps=2))
     assert relative_error(latents(model), expected) <= 1e-5
+
+
+def test_a_single_file_loads_with_the_configuration_it_is_given(
+    xl_pipeline: StableDiffusionXLInpaintPipeline, xl_saved: Path, saved: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "my-xl.safetensors"
+    save_file(to_sgm(xl_pipeline), path)
+    model = load_model(str(path), CPU, str(saved), str(xl_saved))
+    assert (model.name, model.family, model.zero_empty_negative) == ("my-xl", Family.SDXL, True)
+    expected = load_model(str(xl_saved), CPU, str(saved))
+    assert torch.equal(latents(model), latents(expected))
+    can = describe("xl", str(path)).can
+    assert (can.family, can.native_size, can.max_clip_skip) == (Family.SDXL, 1024, TEXT_LAYERS - 2)
 
 
 def test_the_second_text_encoder_counts_in_the_hash(xl_saved: Path, xl_folder: Path, saved: Path) -> None:
