@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +11,9 @@ from typing import Any
 import torch
 
 from worker.errors import DeviceLost, OutOfMemory
+
+_LIBRARY_FULL = re.compile(r"CU(BLAS|DNN|SOLVER)_STATUS_ALLOC_FAILED")
+_LIBRARY_BROKEN = re.compile(r"CU(BLAS|DNN|SOLVER)_STATUS_(EXECUTION_FAILED|INTERNAL_ERROR|MAPPING_ERROR)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +55,26 @@ def pick_device(name: str) -> Device:
 def device_errors() -> Iterator[None]:
     """Turn torch's device failures into OutOfMemory and DeviceLost; let everything else pass.
 
-    After an accelerator error the CUDA context of this process is unusable, whatever is tried next.
+    After an accelerator error the CUDA context of this process is unusable, whatever is tried next. cuBLAS and cuDNN
+    report theirs as plain RuntimeErrors with the name of the status.
     """
     try:
         yield
     except torch.OutOfMemoryError as error:
-        raise OutOfMemory("the device ran out of memory: use a smaller working size or a smaller row budget") from error
+        raise _out_of_memory() from error
     except torch.AcceleratorError as error:
-        raise DeviceLost(f"the device stopped answering, this process must end: {error}") from error
+        raise _lost(error) from error
+    except RuntimeError as error:
+        if _LIBRARY_FULL.search(str(error)):
+            raise _out_of_memory() from error
+        if _LIBRARY_BROKEN.search(str(error)):
+            raise _lost(error) from error
+        raise
+
+
+def _out_of_memory() -> OutOfMemory:
+    return OutOfMemory("the device ran out of memory: use a smaller working size or a smaller row budget")
+
+
+def _lost(error: Exception) -> DeviceLost:
+    return DeviceLost(f"the device stopped answering, this process must end: {error}")

@@ -75,6 +75,21 @@ def test_device_failures_get_their_names(raised: type[Exception], named: type[Ex
         raise raised("CUDA error")
 
 
+@pytest.mark.parametrize(
+    ("status", "named"),
+    [
+        ("CUBLAS_STATUS_ALLOC_FAILED", OutOfMemory),
+        ("CUBLAS_STATUS_EXECUTION_FAILED", DeviceLost),
+        ("CUDNN_STATUS_INTERNAL_ERROR", DeviceLost),
+        ("CUBLAS_STATUS_INVALID_VALUE", RuntimeError),
+    ],
+)
+def test_libraries_report_the_devices_failures_as_their_own(status: str, named: type[Exception]) -> None:
+    with pytest.raises(named) as caught, device_errors():
+        raise RuntimeError(f"CUDA error: {status} when calling `cublasCreate(handle)`")
+    assert type(caught.value) is named
+
+
 def test_devices() -> None:
     assert pick_device("cpu").dtype is torch.float32
     assert pick_device("auto").kind in ("cpu", "cuda")

@@ -94,21 +94,22 @@ def test_the_least_recently_used_record_makes_room() -> None:
     assert recorder.recorded == [1, 2, 3, 2]
 
 
-def test_a_record_that_failed_is_not_kept_and_forgotten_ones_are_made_anew() -> None:
-    recorder, fail = Recorder(), [True]
+def test_a_record_that_does_not_fit_is_not_kept_and_the_others_make_room() -> None:
+    recorder = Recorder()
 
     def record(call: UnetCall, rows: UnetRows) -> UnetCall:
-        if fail.pop() if fail else False:
+        if len(rows) == 8:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return recorder(call, rows)
 
     unet = GraphedUnet(echo, record)
-    with pytest.raises(OutOfMemory), device_errors():
-        unet(rows_of(2))
-    unet(rows_of(2))
-    unet.forget()
-    unet(rows_of(2))
-    assert recorder.recorded == [2, 2]
+    for count in (2, 8, 2, 8, 2):
+        if count == 8:
+            with pytest.raises(OutOfMemory), device_errors():
+                unet(rows_of(count))
+        else:
+            unet(rows_of(count))
+    assert recorder.recorded == [2, 2, 2]
 
 
 def test_the_host_waits_for_the_call_before_the_last() -> None:

@@ -28,17 +28,21 @@ class GraphedUnet:
         self._records: OrderedDict[Hashable, UnetCall] = OrderedDict()
 
     def __call__(self, rows: UnetRows) -> torch.Tensor:
+        try:
+            return self._replay_of(rows)(rows)
+        except torch.OutOfMemoryError:
+            # Records hold memory that smaller calls may need; they are made anew when they are.
+            self._records.clear()
+            raise
+
+    def _replay_of(self, rows: UnetRows) -> UnetCall:
         replay = self._records.get(rows.shapes)
         if replay is None:
             if len(self._records) >= self._most:
                 self._records.popitem(last=False)
             replay = self._records[rows.shapes] = self._record(self._call, rows)
         self._records.move_to_end(rows.shapes)
-        return replay(rows)
-
-    def forget(self) -> None:
-        """Let all records go, and the device memory that they hold."""
-        self._records.clear()
+        return replay
 
 
 class CudaRecorder:

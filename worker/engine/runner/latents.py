@@ -69,14 +69,18 @@ class PictureCodec:
 
     def decode(self, latents: torch.Tensor) -> list[Pixels]:
         """float32 (n, channels, h/8, w/8) to n times uint8 (h, w, 3). Raises NumericalFailure for NaN or infinity."""
-        _require_finite(latents, "latents")
         images = self._vae.decode((latents / self._scale).to(self._vae.dtype), return_dict=False)[0].float()
-        _require_finite(images, "pixels")
+        finite = torch.stack([torch.isfinite(latents).all(), torch.isfinite(images).all()])
         units = (images / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1)
-        return list((units * 255).round().to(torch.uint8).cpu().numpy())
+        pixels = (units * 255).round().to(torch.uint8)
+        _require_finite(finite)  # not before the whole of the work is on its way: reading it waits for the device
+        return list(pixels.cpu().numpy())
 
 
-def _require_finite(tensor: torch.Tensor, name: str) -> None:
+def _require_finite(finite: torch.Tensor) -> None:
     # NaN passes the safety checker, whose comparisons are all false then, and would come out as black.
-    if not bool(torch.isfinite(tensor).all()):
-        raise NumericalFailure(f"the model produced NaN or infinite {name}: try another seed or a lower guidance_scale")
+    for name, fine in zip(("latents", "pixels"), finite.tolist(), strict=True):
+        if not fine:
+            raise NumericalFailure(
+                f"the model produced NaN or infinite {name}: try another seed or a lower guidance_scale"
+            )

@@ -13,6 +13,7 @@ from worker.engine.runner.graphs import MOST_GRAPHS, CudaRecorder, GraphedUnet
 from worker.engine.runner.latents import PictureCodec
 from worker.engine.runner.lead import Lead
 from worker.engine.runner.text import TextEncoder
+from worker.engine.runner.text_cache import TextCache
 from worker.engine.runner.text_xl import XlTextEncoder
 from worker.engine.runner.unet import LADDER, BucketedUnet, PlainUnet, UnetCall, UnetRows
 
@@ -26,19 +27,19 @@ class Networks:
     def __init__(self, model: LoadedModel, *, fixed_rows: int = 0, compiled: bool = False) -> None:
         """With `fixed_rows` every UNet call has so many rows. `compiled` counts on CUDA only."""
         self.device = model.device
-        self.text = XlTextEncoder(model) if model.family is Family.SDXL else TextEncoder(model)
+        encoder = XlTextEncoder(model) if model.family is Family.SDXL else TextEncoder(model)
+        self.text = TextCache(encoder.encode)
         self.codec = PictureCodec(model.vae)
         self.plain = PlainUnet(model.unet)
         """The UNet without padding and graphs."""
         self._call: UnetCall = self.plain
-        self._graphs: GraphedUnet | None = None
         self._lead: Lead | None = None
         if self.device.kind == "cuda":
             self._call = PlainUnet(_compiled(model.unet)) if compiled else self._call
-            self._call = self._graphs = GraphedUnet(self._call, CudaRecorder())
+            self._call = GraphedUnet(self._call, CudaRecorder())
             self._lead = Lead(lambda: torch.cuda.Event(blocking=True))
         ladder = (fixed_rows,) if fixed_rows else LADDER
-        if fixed_rows or self._graphs is not None:
+        if fixed_rows or self.device.kind == "cuda":
             self._call = BucketedUnet(self._call, ladder)
 
     def unet(self, rows: UnetRows) -> torch.Tensor:
@@ -47,11 +48,6 @@ class Networks:
         if self._lead is not None:
             self._lead.launched()
         return output.float()
-
-    def forget_graphs(self) -> None:
-        """Give back the device memory that CUDA graphs hold; they are recorded anew when they are needed."""
-        if self._graphs is not None:
-            self._graphs.forget()
 
 
 def _compiled(unet: Any) -> Any:
