@@ -18,6 +18,7 @@ from worker.models import LoadedModel
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 ROWS = 4
+STRANGERS = 6
 
 
 def mixed_requests(order: random.Random) -> list[InpaintRequest]:
@@ -56,7 +57,7 @@ def finish_in_a_crowd(
     while engine.turn() or waiting:
         for item in [waiting.pop() for _ in range(min(len(waiting), order.randint(0, 3)))]:
             futures[item.id] = engine.submit(item)
-        if order.random() < 0.3:
+        if strangers < STRANGERS and order.random() < 0.3:
             engine.submit(request(f"stranger{strangers}", steps=9, seed=strangers))
             strangers += 1
         if order.random() < 0.3:
@@ -76,11 +77,3 @@ def test_alone_and_in_a_changing_crowd_every_bit_is_the_same(model: LoadedModel,
     for name, (latents, pixels) in crowd.items():
         assert torch.equal(latents, alone[name][0]), name
         assert np.array_equal(pixels, alone[name][1]), name
-
-
-def test_without_it_neighbours_can_be_told_from_the_last_bits(model: LoadedModel) -> None:
-    runner = RecordingRunner(model)
-    requests = [request(str(seed), seed=seed, steps=4) for seed in range(3)]
-    alone = {item.id: finish_alone(runner, item)[0] for item in requests}
-    crowd = finish_in_a_crowd(runner, requests, random.Random(0))
-    assert not all(torch.equal(latents, alone[name]) for name, (latents, _) in crowd.items())
