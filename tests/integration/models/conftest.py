@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from diffusers import StableDiffusionInpaintPipeline
+from diffusers import StableDiffusionInpaintPipeline, StableDiffusionXLInpaintPipeline
 from safetensors.torch import save_file
 
 from tests.integration.models.ldm_layout import to_ldm
 from tests.unit.engine.tiny_model import tiny_pipeline
+from tests.unit.engine.tiny_xl import tiny_xl_pipeline
 
 
 @pytest.fixture(scope="session")
@@ -39,6 +40,19 @@ def halved(saved: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("halved") / "tiny"
     loaded = StableDiffusionInpaintPipeline.from_pretrained(saved, dtype=torch.float16)
     loaded.save_pretrained(folder, variant="fp16")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def xl_pipeline(tmp_path_factory: pytest.TempPathFactory) -> StableDiffusionXLInpaintPipeline:
+    return tiny_xl_pipeline(tmp_path_factory.mktemp("tokenizers"))
+
+
+@pytest.fixture(scope="session")
+def xl_saved(xl_pipeline: StableDiffusionXLInpaintPipeline, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model in diffusers layout. Read only."""
+    folder = tmp_path_factory.mktemp("models") / "tiny-xl"
+    xl_pipeline.save_pretrained(folder)
     return folder
 
 

@@ -23,19 +23,6 @@ from worker.errors import ModelUnusable
 from worker.models import LoadedModel, load_model
 
 
-@pytest.fixture(scope="session")
-def xl_pipeline(tmp_path_factory: pytest.TempPathFactory) -> StableDiffusionXLInpaintPipeline:
-    return tiny_xl_pipeline(tmp_path_factory.mktemp("tokenizers"))
-
-
-@pytest.fixture(scope="session")
-def xl_saved(xl_pipeline: StableDiffusionXLInpaintPipeline, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny model in diffusers layout. Read only."""
-    folder = tmp_path_factory.mktemp("models") / "tiny-xl"
-    xl_pipeline.save_pretrained(folder)
-    return folder
-
-
 @pytest.fixture
 def xl_folder(xl_saved: Path, tmp_path: Path) -> Path:
     """A copy to break."""
