@@ -75,7 +75,9 @@ def _load_models(sources: Mapping[str, str], worker: WorkerSettings) -> dict[str
 
 
 def _served(alias: str, model: LoadedModel, engine: Engine) -> ServedModel:
-    concepts = ConceptClassifier(model.safety_checker, model.feature_extractor, model.sha256[:12], model.concept_names)
+    concepts = ConceptClassifier(
+        model.safety_checker, model.feature_extractor, model.checker_version, model.concept_names
+    )
     return ServedModel(
         identity={"alias": alias, "name": model.name, "sha256": model.sha256},
         classifiers=[OnEngine(concepts, engine)],

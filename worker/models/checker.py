@@ -12,18 +12,22 @@ from transformers import CLIPImageProcessor
 
 from worker.engine.devices import Device
 from worker.errors import ModelUnusable
-from worker.models.weights import UNREADABLE, choose_variant
+from worker.models.weights import UNREADABLE, choose_variant, component_files, fingerprint
 
 CONCEPTS_FILE = "concepts.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Checker:
-    """The network, its picture preprocessing, and the names of its concepts in its own order."""
+    """The network, its picture preprocessing, and the names of its concepts in its own order.
+
+    `version` says which weights these are: the beginning of their hash, or the hub id that they came from.
+    """
 
     network: Any
     feature_extractor: Any
     concept_names: tuple[str, ...]
+    version: str
 
 
 def load_checker(own: Path | None, source: str | None, device: Device) -> Checker:
@@ -61,7 +65,14 @@ def _load(network: str, extractor: str, device: Device, variant: str | None) -> 
     # transformers fills missing weights with random numbers: such a checker would pass everything.
     if report["missing_keys"] or report["mismatched_keys"]:
         raise ModelUnusable(f"{network}: the safety checker's weights are incomplete; download it again")
-    return Checker(checker, processor, _concept_names(Path(network), len(checker.concept_embeds)))
+    return Checker(checker, processor, _concept_names(Path(network), len(checker.concept_embeds)), _version(network))
+
+
+def _version(source: str) -> str:
+    folder = Path(source)
+    if not folder.is_dir():
+        return source
+    return fingerprint(folder, [file for variant in ("fp16", None) for file in component_files(folder, variant)])[:12]
 
 
 def _concept_names(folder: Path, count: int) -> tuple[str, ...]:

@@ -21,8 +21,8 @@ class LoadedModel:
     """The parts of a checkpoint, in evaluation mode on `device`.
 
     `sha256` identifies the weights (see weights.fingerprint); `native_size` is the side in pixels that the model was
-    trained at; `concept_names` are the safety checker's concepts in its own order. Stable Diffusion XL has a second
-    text encoder, and may want zeros instead of an empty negative prompt.
+    trained at; `concept_names` are the safety checker's concepts in its own order, and `checker_version` names its
+    weights. Stable Diffusion XL has a second text encoder, and may want zeros instead of an empty negative prompt.
     """
 
     name: str
@@ -37,6 +37,7 @@ class LoadedModel:
     safety_checker: Any
     feature_extractor: Any
     concept_names: tuple[str, ...]
+    checker_version: str
     family: Family = Family.SD
     text_encoder_2: Any = None
     tokenizer_2: Any = None
@@ -69,6 +70,7 @@ def assemble(name: str, sha256: str, pipeline: Any, checker: Checker, device: De
         safety_checker=device.place(checker.network),
         feature_extractor=checker.feature_extractor,
         concept_names=checker.concept_names,
+        checker_version=checker.version,
         family=family,
         **(_second_text(pipeline, device) if family is Family.SDXL else {}),
     )

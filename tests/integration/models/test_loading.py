@@ -66,6 +66,16 @@ def test_the_hash_names_the_weights_and_nothing_else(saved: Path, folder: Path) 
     assert load_model(str(folder), CPU).sha256 != before
 
 
+def test_the_checkers_weights_have_a_name_of_their_own(saved: Path, folder: Path) -> None:
+    before = load_model(str(saved), CPU).checker_version
+    edit_json(folder / "unet" / "config.json", note="another model")
+    assert load_model(str(folder), CPU).checker_version == before
+    path = folder / "safety_checker" / "model.safetensors"
+    weights = load_file(path)
+    save_file({key: value + 1 for key, value in weights.items()}, path, metadata={"format": "pt"})
+    assert load_model(str(folder), CPU).checker_version != before
+
+
 def test_concepts_are_named_by_their_file(folder: Path) -> None:
     names = [f"thing {index}" for index in range(17)]
     concepts = folder / "safety_checker" / "concepts.json"

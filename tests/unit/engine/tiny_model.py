@@ -107,4 +107,4 @@ def tiny_model(folder: Path, device: Device = CPU) -> LoadedModel:
 def tiny_checker(pipeline: StableDiffusionInpaintPipeline) -> Checker:
     """The safety checker of a pipeline, its concepts without names."""
     names = tuple(f"concept_{index}" for index in range(17))
-    return Checker(pipeline.safety_checker, pipeline.feature_extractor, names)
+    return Checker(pipeline.safety_checker, pipeline.feature_extractor, names, "tiny")
