@@ -86,7 +86,7 @@ def test_the_oldest_make_room_and_refusals_are_not_kept() -> None:
 def test_pictures_do_not_change_with_what_was_read_before(model: LoadedModel) -> None:
     runner = DiffusersRunner(model)
     first, again = (runner.begin(request(name)) for name in ("a", "b"))
-    assert first.embeds is again.embeds
+    assert first.text is again.text
     fresh = DiffusersRunner(model).begin(request("c"))
-    assert torch.equal(first.embeds, fresh.embeds)
+    assert torch.equal(first.text.embeds, fresh.text.embeds)
     assert torch.equal(runner.predict([first])[0], DiffusersRunner(model).predict([fresh])[0])

@@ -55,9 +55,9 @@ class DiffusersTrajectory:
 
     @property
     def work(self) -> float:
-        """Rows x latent cells."""
+        """Rows x latent cells x weights, which is about what the arithmetic of a UNet call grows with."""
         height, width = self.latents.shape[2:]
-        return self.rows * height * width
+        return float(self.rows * height * width * self.networks.unet_weights)
 
     @property
     def precise(self) -> bool:

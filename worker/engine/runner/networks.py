@@ -30,6 +30,7 @@ class Networks:
         encoder = XlTextEncoder(model) if model.family is Family.SDXL else TextEncoder(model)
         self.text = TextCache(encoder.encode)
         self.codec = PictureCodec(model.vae)
+        self.unet_weights = sum(weight.numel() for weight in model.unet.parameters())
         self.plain = PlainUnet(model.unet)
         """The UNet without padding and graphs."""
         self._call: UnetCall = self.plain
