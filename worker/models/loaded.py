@@ -37,8 +37,8 @@ class LoadedModel:
     safety_checker: Any
     feature_extractor: Any
     concept_names: tuple[str, ...]
-    checker_version: str
     family: Family = Family.SD
+    checker_version: str = "unnamed"
     text_encoder_2: Any = None
     tokenizer_2: Any = None
     zero_empty_negative: bool = False
