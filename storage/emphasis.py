@@ -6,6 +6,7 @@ One reader for both sides: what the policy judges at submit is what the model re
 from __future__ import annotations
 
 import re
+from collections import deque
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -92,8 +93,7 @@ class _Reader:
             done = sign.end()
         self._add(prompt[done:], done)
         for bracket, starts in self._open.items():
-            for start in starts:
-                self._scale(start, _FACTORS[bracket])
+            self._scale_to_the_end(starts, _FACTORS[bracket])
         return [_merged([run for run in self._runs if run.section == section]) for section in range(self._section + 1)]
 
     def _add(self, text: str, start: int) -> None:
@@ -121,6 +121,15 @@ class _Reader:
     def _scale(self, start: int, factor: float) -> None:
         for run in self._runs[start:]:
             run.weight *= factor
+
+    def _scale_to_the_end(self, starts: list[int], factor: float) -> None:
+        """For brackets without partners, of which a prompt may have thousands: once through, not once for each."""
+        waiting, product = deque(starts), 1.0
+        for index, run in enumerate(self._runs):
+            while waiting and waiting[0] <= index:
+                waiting.popleft()
+                product *= factor
+            run.weight *= product
 
 
 def _merged(runs: list[_Run]) -> list[Piece]:

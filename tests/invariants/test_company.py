@@ -11,7 +11,7 @@ import torch
 
 from storage.params import SchedulerName
 from tests.invariants.road import paint
-from tests.unit.engine.requests import cell_mask, noise_image, request
+from tests.unit.engine.requests import noise_image, request
 from tests.unit.engine.solo import RecordingRunner, relative_error
 from tests.unit.worker.workbench import Bench, hook
 from worker.engine.engine import Engine
@@ -152,7 +152,9 @@ def test_calls_from_many_threads_at_once_each_get_their_own(model: LoadedModel) 
     start, made = threading.Barrier(6), dict[int, Any]()
 
     def run(k: int) -> None:
-        item = asked(str(k), seed=k, image=noise_image(k), mask=cell_mask(), scheduler=list(SchedulerName)[k])
+        # Samplers that remember earlier steps, each in several hands and at several paces.
+        sampler = (SchedulerName.DPMPP_2M, SchedulerName.PNDM)[k % 2]
+        item = asked(str(k), seed=k, image=noise_image(k), scheduler=sampler, steps=3 + k // 2)
         start.wait(10)
         made[k] = item, engine.submit(item).result(30)
 

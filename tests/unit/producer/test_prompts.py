@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
+
 import pytest
 
+from producer.errors import Refusal
 from producer.prompts import judge_prompts
 from safety.checks import check_prompt
 from safety.policy import load_policy
@@ -68,6 +72,16 @@ def test_the_span_is_a_place_in_the_prompt_as_it_was_sent() -> None:
     found = judge_prompts(InpaintParams(prompt=prompt, prompt_syntax=PromptSyntax.A1111), POLICY).findings[0]
     assert found.span is not None
     assert prompt[slice(*found.span)] == "re)(move:1.2) her \\(old\\) [clothes"
+
+
+@pytest.mark.parametrize(
+    "prompt", ["(x" * 2000, "(" * 1333 + "x)" * 1333, "[x(y:" * 800, "(re)(move)(her) " * 250, ":" * 4000]
+)
+def test_a_prompt_built_to_be_slow_is_not(prompt: str) -> None:
+    started = time.thread_time()
+    with contextlib.suppress(Refusal):
+        action(prompt[:4000], prompt[:4000])
+    assert time.thread_time() - started < 1
 
 
 def test_plain_prompts_are_judged_as_they_stand() -> None:
