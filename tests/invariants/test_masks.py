@@ -32,6 +32,7 @@ def test_an_empty_mask_is_refused_by_its_name_before_the_engine_hears_of_it(
     row = bench.row(job)
     assert row.error is not None
     assert (row.state, row.error.code, row.error.retryable) == (JobState.FAILED, "mask_empty", False)
+    assert "selects no pixel" in row.error.message
     assert (bench.runner.batches, bench.made()) == ([], [])
 
 
