@@ -186,6 +186,18 @@ def test_a_slow_caller_gets_the_newest_and_holds_no_memory(house: House, tenant:
         assert len(told) < 200
 
 
+def test_a_caller_that_takes_nothing_any_more_is_let_go(
+    house: House, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_stream, "STUCK_SECONDS", 0.2)
+    preview = "x" * 50_000
+    with watched(house, tenant) as (job, _):
+        step = 0
+        while step < 2000 and house.publish(job, step := step + 1, preview):
+            pass
+        house.await_listeners(job, 0)
+
+
 def test_who_hangs_up_is_not_listened_for(house: House, tenant: Tenant) -> None:
     with watched(house, tenant) as (job, stream):
         stream.answer.close()

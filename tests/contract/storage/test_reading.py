@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from storage import ids
 from storage.database import Database
 from storage.errors import FileMissing
 from storage.file_store import FileStore
@@ -26,6 +28,21 @@ def desk(database: Database) -> Desk:
 @pytest.fixture
 def reader(database: Database) -> JobReader:
     return JobReader(database)
+
+
+def test_a_history_is_in_order_although_a_machines_clock_is_late(
+    desk: Desk, reader: JobReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ids carry the time of the machine that made them; a worker an hour behind makes ids that sort first."""
+    job, hour_ago = desk.submit(), time.time_ns() - 3600 * 10**9
+    with monkeypatch.context() as late:
+        late.setattr(ids, "_last", 0)
+        late.setattr(ids.time, "time_ns", lambda: hour_ago)
+        desk.claim_one()
+    desk.jobs.cancel(job.id, desk.tenant_id)
+    events = reader.events(job.id, desk.tenant_id)
+    assert [event.type for event in events] == ["job.queued", "job.started", "job.cancel_requested"]
+    assert events[1].id < events[0].id < events[2].id
 
 
 def test_pages_show_every_job_once_newest_first(desk: Desk, reader: JobReader) -> None:
