@@ -36,7 +36,7 @@ class Reading:
         fields: dict[str, str] = {}
         for line in self._lines:
             name, _, value = line.partition(": ")
-            if name == "":
+            if line.startswith(":"):
                 self.comments.append(value)
             elif name == "retry":
                 self.retry.append(value)

@@ -166,6 +166,7 @@ def test_a_stop_ends_streams_at_once_and_properly(tmp_path: Path) -> None:
 
         def read() -> None:
             with reading(tenant, job["id"]) as stream:
+                list(stream.until("job.queued"))
                 opened.set()
                 list(stream)  # raises unless the service ends the stream in form
             ended.set()
