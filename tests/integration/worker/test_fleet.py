@@ -59,9 +59,10 @@ def until(fits: Callable[[], bool], workshop: Workshop, seconds: float = 40) -> 
 
 
 def test_one_of_four_is_killed_and_comes_back_while_the_others_work(workshop: Workshop, tmp_path: Path) -> None:
-    running = [workshop.submit(steps=200) for _ in DEVICES]
-    arguments = ["tests.null_fleet", "--step-seconds", "0.05"]
+    arguments = ["tests.null_fleet", "--step-seconds", "0.15"]
     with program("fleet", arguments, four_gpus(workshop, tmp_path), tmp_path) as fleet:
+        until(lambda: workshop.log().count("worker_started") == 4, workshop)
+        running = [workshop.submit(steps=40) for _ in DEVICES]
         for job in running:
             workshop.await_steps(job)
         before = processes(fleet.pid)
@@ -83,7 +84,7 @@ def test_one_of_four_is_killed_and_comes_back_while_the_others_work(workshop: Wo
         until(lambda: all(workshop.row(job).state is JobState.SUCCEEDED for job in running), workshop, 60)
         assert [workshop.row(job).attempt for job in others] == [1, 1, 1]
         assert workshop.row(victim).crash_count == 1
-        again = [workshop.submit(steps=60) for _ in DEVICES]
+        again = [workshop.submit(steps=40) for _ in DEVICES]
         for job in again:
             workshop.await_steps(job)
         assert process_of(workshop, again[0]) in after.values()
