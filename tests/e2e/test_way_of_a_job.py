@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Iterator
 from io import BytesIO
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 import redis
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import ExifTags, Image, ImageDraw
 
 from safety import credentials, watermark
 from safety.authority import load_or_create_authority
@@ -151,6 +152,38 @@ def test_several_images_are_several_seeds(deployment: Service, picture: Image.Im
     )
     assert [image["seed"] for image in done["images"]] == [1, 2]
     assert deployment.image(done, 0) != deployment.image(done, 1)
+
+
+def test_fields_that_change_the_road_do_so_together(
+    deployment: Service, picture: Image.Image, mask: Image.Image
+) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Make], exif[ExifTags.Base.Orientation] = "Camera", 1
+    stored = BytesIO()
+    picture.save(stored, "JPEG", quality=95, exif=exif)
+    done = deployment.run(
+        image=f"data:image/jpeg;base64,{base64.b64encode(stored.getvalue()).decode()}",
+        mask=data_uri(mask),
+        prompt="a (red:1.2) circle",
+        negative_prompt="[blue]",
+        prompt_syntax="a1111",
+        masked_content="noise",
+        strength=0.9,
+        steps=10,
+        color_match="histogram",
+        output={"format": "webp", "keep_metadata": True},
+    )
+    assert (done["status"], done["receipt"]["actual_steps"]) == ("succeeded", 9), done
+    made = deployment.image(done)
+    stated = credentials.read(made, "image/webp", load_or_create_authority(deployment.folder / "credentials"))
+    assert stated is not None
+    assert stated.made_here, stated.problems
+    with Image.open(BytesIO(made)) as image:
+        assert image.getexif()[ExifTags.Base.Make] == "Camera"
+        assert watermark.detect(image, MarkKeys.from_secret(MARK_SECRET)) is not None
+    inside = pixels(made)[~outside(mask)].reshape(-1, 3).mean(axis=0)
+    around = np.asarray(picture)[outside(mask)].mean(axis=0)
+    assert np.abs(inside - around).max() < 25, "the colours around were to be taken over"
 
 
 def test_the_test_pattern_waits_in_quarantine_with_its_rule_named(
