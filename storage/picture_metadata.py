@@ -8,7 +8,7 @@ from PIL import ExifTags, Image
 
 # Prefixes are those that the XMP specification prefers; 1 is upright.
 _XMP_ORIENTATION = re.compile(r"""(\btiff:Orientation\s*(?:=\s*["']|>\s*))[2-8]""")
-_XMP_THUMBNAILS = re.compile(r"<(xmp|xap):Thumbnails\b.*?</\1:Thumbnails\s*>", re.DOTALL)
+_XMP_THUMBNAILS = ("xmp:Thumbnails", "xap:Thumbnails")
 
 
 def upright_exif(image: Image.Image, size: tuple[int, int]) -> bytes | None:
@@ -39,4 +39,12 @@ def upright_xmp(image: Image.Image) -> bytes | None:
         text = packet.decode() if isinstance(packet, bytes) else None
     except UnicodeDecodeError:
         return None
-    return _XMP_ORIENTATION.sub(r"\g<1>1", _XMP_THUMBNAILS.sub("", text)).encode() if text else None
+    for element in _XMP_THUMBNAILS:
+        text = text and _without(element, text)
+    return _XMP_ORIENTATION.sub(r"\g<1>1", text).encode() if text else None
+
+
+def _without(element: str, text: str) -> str:
+    """`text` less every such element; one that never ends takes the rest along. Linear, whatever the text is."""
+    first, *rest = text.split(f"<{element}")
+    return first + "".join(part.partition(f"</{element}>")[2] for part in rest)

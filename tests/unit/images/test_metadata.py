@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import time
 from io import BytesIO
 from pathlib import Path
 
@@ -147,6 +148,21 @@ def test_orientation_of_either_spelling_is_righted(element: str) -> None:
     assert xmp is not None
     assert "1" in xmp.decode()
     assert not any(digit in xmp.decode() for digit in "38")
+
+
+@pytest.mark.parametrize(
+    "text", ["<xmp:Thumbnails" * 60_000, "tiff:Orientation " + " " * 900_000, "tiff:Orientation>" * 50_000]
+)
+def test_xmp_built_to_be_slow_is_not(text: str) -> None:
+    data = encoded(smooth(64, 48), "WEBP", xmp=text.encode())
+    started = time.thread_time()
+    open_picture(data)
+    assert time.thread_time() - started < 1
+
+
+def test_several_thumbnails_are_all_left_out() -> None:
+    text = "<a/><xmp:Thumbnails>1</xmp:Thumbnails><b/><xap:Thumbnails x='2'>3</xap:Thumbnails><c/>"
+    assert open_picture(encoded(smooth(64, 48), "JPEG", xmp=text.encode())).xmp == b"<a/><b/><c/>"
 
 
 def test_xmp_that_is_no_text_is_none() -> None:
