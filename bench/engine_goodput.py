@@ -33,13 +33,10 @@ ALIKE = (
     Mix("30 steps, all guided", (30,), 1.0),
 )
 SEEDS, TUNING_SEEDS = (1, 2, 3, 4), (11, 12)
-STATIC = {
-    f"up to {size}, window {window * 1000:.0f} ms": static(size, window)
-    for size in (2, 4, 8, 16)
-    for window in (0.0, 0.05, 0.1, 0.2, 0.4)
-}
-BUDGETS = (6, 8, 10, 12, 16)
-CONTINUOUS = {f"{rows} rows": continuous(rows) for rows in BUDGETS}
+STATIC = {(size, window): static(size, window) for size in (2, 4, 8, 16) for window in (0.0, 0.05, 0.1, 0.2, 0.4)}
+"""By the jobs of a batch at most, and the seconds that it waits for company."""
+CONTINUOUS = {rows: continuous(rows) for rows in (6, 8, 10, 12, 16)}
+"""By the row budget."""
 TO_STATIC, TO_NAIVE = 1.5, 5.0
 CANCELED_EVERY, CANCELED_AFTER = 5, 0.25
 
@@ -54,16 +51,30 @@ class Served:
     rate: float
 
 
-def compare(traces: Traces, tuning: Traces) -> list[Served]:
-    """The four policies on `traces`; those that have settings get the ones that do best on `tuning`."""
-    batches, budget = best(STATIC, tuning), best(CONTINUOUS, tuning)
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """The settings that do best: a static batch's jobs and window in seconds, and the engine's row budget."""
+
+    size: int
+    window: float
+    rows: int
+
+
+def tune(tuning: Traces) -> Tuned:
+    """On `tuning`, by goodput."""
+    return Tuned(*best(STATIC, tuning), best(CONTINUOUS, tuning))
+
+
+def compare(traces: Traces, tuned: Tuned) -> list[Served]:
+    """The four policies on `traces`."""
+    batches = f"up to {tuned.size}, window {tuned.window * 1000:.0f} ms"
     policies = [
         ("naive loop", "", naive),
         ("sequential, graphs", "", sequential),
-        ("static batches", batches, STATIC[batches]),
-        ("continuous", budget, CONTINUOUS[budget]),
+        ("static batches", batches, static(tuned.size, tuned.window)),
+        ("continuous", f"{tuned.rows} rows", continuous(tuned.rows)),
     ]
-    return [Served(name, tuned, policy, goodput(policy, traces)) for name, tuned, policy in policies]
+    return [Served(name, settings, policy, goodput(policy, traces)) for name, settings, policy in policies]
 
 
 def ratios(served: list[Served]) -> tuple[float, float]:
@@ -114,10 +125,10 @@ def main() -> int:
     times = StepTimes.read(chosen.table)
     print(f"step times: {times.source}\njobs a second at which p95 is at most {LIMIT_SECONDS:g} s")
     traces = Traces(times, MIXED, chosen.jobs, SEEDS)
-    served = _measure(traces)
-    _print_inside(traces, served[-1].rate, BUDGETS[list(CONTINUOUS).index(served[-1].tuned)])
+    served, tuned = _measure(traces)
+    _print_inside(traces, served[-1].rate, tuned.rows)
     for mix in ALIKE:
-        print(f"  continuous / static: {ratios(_measure(replace(traces, mix=mix)))[0]:.2f}")
+        print(f"  continuous / static: {ratios(_measure(replace(traces, mix=mix))[0])[0]:.2f}")
     if chosen.chart:
         # matplotlib comes with the dependency group `bench` only.
         from bench.engine_chart import draw_goodput
@@ -126,10 +137,11 @@ def main() -> int:
     return _report(*ratios(served))
 
 
-def _measure(traces: Traces) -> list[Served]:
-    served = compare(traces, replace(traces, jobs=traces.jobs // 2, seeds=TUNING_SEEDS))
+def _measure(traces: Traces) -> tuple[list[Served], Tuned]:
+    tuned = tune(replace(traces, jobs=traces.jobs // 2, seeds=TUNING_SEEDS))
+    served = compare(traces, tuned)
     _print_comparison(served, traces)
-    return served
+    return served, tuned
 
 
 def _report(to_static: float, to_naive: float) -> int:

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from bench.goodput import Policy
+from bench.like_jobs import LikeJobs
 from bench.traffic import Arrival
 from worker.engine.simulated import StepTimes
 
@@ -38,50 +39,21 @@ def _seconds(times: StepTimes, batch: Sequence[Arrival]) -> float:
 
 
 def static(size: int, window: float) -> Policy:
-    """Batches of up to `size` like jobs, those of equal steps that all have guidance or all have none.
-
-    A free device takes the batch whose oldest job has waited longest among those that are full or whose oldest has
-    waited `window` seconds.
-    """
+    """Batches of like jobs; see LikeJobs."""
 
     def run(times: StepTimes, arrivals: Sequence[Arrival]) -> list[float]:
-        return _Static(times, size, window).serve(arrivals)
+        jobs, coming = LikeJobs[Arrival](size, window), deque(arrivals)
+        now, taken = 0.0, dict[int, float]()
+        while coming or jobs:
+            while coming and coming[0].at <= now:
+                jobs.add(coming.popleft())
+            batch = jobs.take(now)
+            if not batch:
+                moments = [jobs.next_due(), coming[0].at if coming else None]
+                now = min(moment for moment in moments if moment is not None)
+                continue
+            now += _seconds(times, batch)
+            taken |= {id(job): now + times.encode / 1000 - job.at for job in batch}
+        return [taken[id(job)] for job in arrivals]
 
     return run
-
-
-class _Static:
-    def __init__(self, times: StepTimes, size: int, window: float) -> None:
-        self._times = times
-        self._size = size
-        self._window = window
-        self._waiting: dict[tuple[int, bool], deque[Arrival]] = {}
-        self._taken: dict[int, float] = {}
-
-    def serve(self, arrivals: Sequence[Arrival]) -> list[float]:
-        coming = deque(arrivals)
-        now = 0.0
-        while coming or self._waiting:
-            while coming and coming[0].at <= now:
-                job = coming.popleft()
-                self._waiting.setdefault((job.steps, job.guided), deque()).append(job)
-            now = self._serve_one(now) or self._next_event(coming)
-        return [self._taken[id(job)] for job in arrivals]
-
-    def _serve_one(self, now: float) -> float | None:
-        """When the batch that starts now ends; None when none is ready."""
-        ready = [queue for queue in self._waiting.values() if len(queue) >= self._size or self._due(queue) <= now]
-        if not ready:
-            return None
-        queue = min(ready, key=self._due)
-        batch = [queue.popleft() for _ in range(min(self._size, len(queue)))]
-        self._waiting = {kind: left for kind, left in self._waiting.items() if left}
-        end = now + _seconds(self._times, batch)
-        self._taken |= {id(job): end + self._times.encode / 1000 - job.at for job in batch}
-        return end
-
-    def _next_event(self, coming: Sequence[Arrival]) -> float:
-        return min([*map(self._due, self._waiting.values()), *(job.at for job in list(coming)[:1])])
-
-    def _due(self, queue: deque[Arrival]) -> float:
-        return queue[0].at + self._window

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from bench.traffic import Arrival, Mix, poisson
 from worker.engine.simulated import StepTimes
 
 LIMIT_SECONDS = 2.0
 Policy = Callable[[StepTimes, Sequence[Arrival]], list[float]]
+K = TypeVar("K")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,6 @@ def goodput(policy: Policy, traces: Traces, low: float = 0.125, high: float = 16
     return low
 
 
-def best(policies: dict[str, Policy], traces: Traces) -> str:
-    """The name of the policy with the highest goodput on `traces`; the first of equals."""
-    return max(policies, key=lambda name: goodput(policies[name], traces, within=0.03))
+def best(policies: dict[K, Policy], traces: Traces) -> K:
+    """The key of the policy with the highest goodput on `traces`; the first of equals."""
+    return max(policies, key=lambda key: goodput(policies[key], traces, within=0.03))

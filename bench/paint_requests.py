@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from io import BytesIO
 
 import numpy as np
+from PIL import Image
 
 from storage.params import LongPrompt, SchedulerName
 from worker.engine.request import CELL, InpaintRequest, Mask, Pixels
 
 GUIDANCE, NO_GUIDANCE = 7.5, 1.0
+OUR_LEVEL, USUAL_LEVEL = 1, 6
+"""Of PNG files: worker.images.encode's, and Pillow's own."""
 
 
 def paint_request(
@@ -33,6 +37,13 @@ def paint_request(
         seed=number,
         on_step=on_step,
     )
+
+
+def as_png(picture: Pixels, level: int) -> bytes:
+    """A file at zlib's `level`."""
+    buffer = BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG", compress_level=level)
+    return buffer.getvalue()
 
 
 @cache

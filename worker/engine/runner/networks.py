@@ -36,7 +36,7 @@ class Networks:
         self._call: UnetCall = self.plain
         self._lead: Lead | None = None
         if self.device.kind == "cuda":
-            self._call = PlainUnet(_compiled(model.unet)) if compiled else self._call
+            self._call = PlainUnet(compiled_unet(model.unet)) if compiled else self._call
             self._call = GraphedUnet(self._call, CudaRecorder())
             self._lead = Lead(lambda: torch.cuda.Event(blocking=True))
         ladder = (fixed_rows,) if fixed_rows else LADDER
@@ -51,7 +51,7 @@ class Networks:
         return output.float()
 
 
-def _compiled(unet: Any) -> Any:
+def compiled_unet(unet: Any) -> Any:
     """One program for each set of shapes, as many as there may be graphs; without torch's own graphs inside ours."""
     torch._dynamo.config.recompile_limit = MOST_GRAPHS
     return torch.compile(unet, dynamic=False, options={"triton.cudagraphs": False})
