@@ -20,12 +20,12 @@ OUR_LEVEL, USUAL_LEVEL = 1, 6
 def paint_request(
     number: int, side: int, steps: int, guided: bool, on_step: Callable[[int, int], None] | None = None
 ) -> InpaintRequest:
-    """Request `number`, which is also its seed, `side` pixels wide and high."""
+    """Request `number`, `side` pixels wide and high, with a seed and a prompt of its own."""
     return InpaintRequest(
         id=str(number),
         image=_image(side),
         mask=_mask(side),
-        prompt="a red circle",
+        prompt=f"a red circle {number}",
         negative_prompt="",
         long_prompt=LongPrompt.CHUNK,
         steps=steps,

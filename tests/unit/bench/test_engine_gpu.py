@@ -12,12 +12,14 @@ import torch
 
 from bench import engine_gpu
 from bench.engine_continuous import continuous
+from bench.gpu_clock import DeviceClock
 from bench.gpu_idle import covered, idle_of
 from bench.gpu_play import play
 from bench.gpu_server import Order, Server
 from bench.gpu_stage_a import StageA
 from bench.sd15 import FULL, row_tflop
 from bench.traffic import Arrival
+from worker.engine.devices import Device
 from worker.engine.simulated import StepTimes
 
 
@@ -52,6 +54,32 @@ def test_both_stages_run_on_a_cpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 
 def test_a_row_of_the_full_unet_costs_what_was_counted_by_hand() -> None:
     assert row_tflop(FULL) == pytest.approx(0.8034, rel=1e-3)
+
+
+class Event:
+    """A CUDA event on a device that takes a millisecond more with each piece of work."""
+
+    work = 0.0
+
+    def __init__(self, enable_timing: bool) -> None:
+        assert enable_timing
+
+    def record(self) -> None:
+        self.at = Event.work * (Event.work + 1) / 2
+
+    def elapsed_time(self, end: "Event") -> float:
+        return end.at - self.at
+
+
+def test_a_device_is_timed_by_its_own_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "Event", Event)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
+
+    def work() -> None:
+        Event.work += 1
+
+    clock = DeviceClock(Device("cuda", torch.float16, torch.device("cpu")), times=5)
+    assert clock.median(work) == 3 + 3  # three to warm up, and the median of five
 
 
 def test_the_share_of_the_peak_is_that_of_the_fastest_way() -> None:
