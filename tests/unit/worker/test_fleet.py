@@ -127,6 +127,7 @@ def test_a_device_list_that_makes_no_sense_is_one_sentence(
     for name, value in (("DATABASE_URL", "sqlite://"), ("REDIS_URL", "redis://x"), ("OBJECTS", "file:///x")):
         monkeypatch.setenv(f"INPAINTD_{name}", value)
     monkeypatch.setenv("INPAINTD_DEVICES", "gpu0")
+    monkeypatch.setattr(fleet_module, "configure_logging", lambda **_: None)  # it holds for the whole process
     assert fleet_module.main() == 2
     error = capsys.readouterr().err
     assert error.startswith("Error: INPAINTD_DEVICES: 'gpu0' is no device.")
