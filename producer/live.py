@@ -140,7 +140,8 @@ class _Line:
         finally:
             if reading is not None:
                 reading.cancel()
-                await asyncio.wait([reading])
+                # Gathered, so that an error which two commands met at once is not reported as one that nobody saw.
+                await asyncio.gather(reading, return_exceptions=True)
 
     async def _subscribe(self, jobs: set[str]) -> None:
         # Only commands are written here, which a pending read does not mind: nothing is cut off in mid-message.

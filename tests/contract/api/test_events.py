@@ -119,7 +119,9 @@ def test_a_job_names_its_stream(tenant: Tenant) -> None:
 
 
 def test_it_is_declared(tenant: Tenant) -> None:
-    operation = tenant.http.get("/openapi.json").json()["paths"]["/v1/jobs/{job_id}/events"]["get"]
+    document = tenant.http.get("/openapi.json").json()
+    assert {"EventView", "ProgressView"} <= set(document["components"]["schemas"])
+    operation = document["paths"]["/v1/jobs/{job_id}/events"]["get"]
     assert "text/event-stream" in operation["responses"]["200"]["content"]
     assert {"200", "204", "404", "429", "503"} <= set(operation["responses"])
     assert "Last-Event-ID" in [parameter["name"] for parameter in operation["parameters"]]
