@@ -107,12 +107,14 @@ class DiffusersRunner:
             generator = torch.Generator("cpu").manual_seed(request.seed)
             sampler = Sampler(make_scheduler(request.scheduler, self._model.scheduler), request, generator)
             image = as_tensor(request.image)
-            latents = _first_latents(networks.codec, image, request, sampler, generator)
-            masked = networks.codec.encode(without_hole(image, request.mask), generator)
-            condition = torch.cat([latent_mask(request.mask), masked], dim=1)
-            send, scale = networks.device.send, request.guidance_scale
-            previews = request.previews
-            return DiffusersTrajectory(networks, scale, sampler, send(latents), send(condition), text, previews)
+            with networks.sending:
+                latents = _first_latents(networks.codec, image, request, sampler, generator)
+                masked = networks.codec.encode(without_hole(image, request.mask), generator)
+                condition = torch.cat([latent_mask(request.mask).to(masked.device), masked], dim=1)
+                latents = latents.to(masked.device)
+            return DiffusersTrajectory(
+                networks, request.guidance_scale, sampler, latents, condition, text, request.previews
+            )
 
     def _in_float32(self) -> Networks:
         """Made when a picture needs it; gone with the last picture that does, for it is as large as two models."""
@@ -142,7 +144,8 @@ class DiffusersRunner:
         with device_errors():
             if self._previews is not None and trajectory.previews is not None:
                 self._previews.show(trajectory.previews, trajectory.sampler, prediction, trajectory.latents)
-            trajectory.latents = trajectory.sampler.step(prediction, trajectory.latents)
+            with trajectory.networks.sending:
+                trajectory.latents = trajectory.sampler.step(prediction, trajectory.latents)
 
     @torch.inference_mode()
     def finish(self, batch: Sequence[DiffusersTrajectory]) -> list[Pixels]:
@@ -159,7 +162,8 @@ def _first_latents(
     noise = torch.randn((1, codec.channels, height, width), generator=generator)
     if encoded is None:
         return sampler.start_from_noise(noise)
-    content = with_content(encoded, latent_mask(request.mask), request.masked_content, generator)
+    # Schedulers that add noise on the device would keep their tables there, and wait for them at every step.
+    content = with_content(encoded.cpu(), latent_mask(request.mask), request.masked_content, generator)
     return sampler.start_from_image(content, noise)
 
 

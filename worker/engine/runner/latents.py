@@ -57,14 +57,14 @@ class PictureCodec:
         return int(self._vae.config.latent_channels)
 
     def encode(self, image: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """float32 (1, 3, h, w) to float32 (1, channels, h/8, w/8) on the host: a sample of the posterior.
+        """float32 (1, 3, h, w) to float32 (1, channels, h/8, w/8) on the VAE's device: a sample of the posterior.
 
         The sample is drawn from the request's own generator, so it is the same whoever shares the device, and the
         same as in a pipeline that makes one picture; a pipeline that makes several draws this one for all of them.
         """
         posterior = self._vae.encode(image.to(self._vae.device, self._vae.dtype)).latent_dist
-        mean, std = posterior.mean.float().cpu(), posterior.std.float().cpu()
-        sample: torch.Tensor = mean + std * torch.randn(mean.shape, generator=generator)
+        mean, std = posterior.mean.float(), posterior.std.float()
+        sample: torch.Tensor = mean + std * torch.randn(mean.shape, generator=generator).to(mean.device)
         return self._scale * sample
 
     def decode(self, latents: torch.Tensor) -> list[Pixels]:

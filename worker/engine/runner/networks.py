@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from storage.capabilities import Family
 from worker.engine.runner.graphs import MOST_GRAPHS, CudaRecorder, GraphedUnet
 from worker.engine.runner.latents import PictureCodec
 from worker.engine.runner.lead import Lead
+from worker.engine.runner.sending import Sending
 from worker.engine.runner.text import TextEncoder
 from worker.engine.runner.text_cache import TextCache
 from worker.engine.runner.text_xl import XlTextEncoder
@@ -35,7 +37,10 @@ class Networks:
         """The UNet without padding and graphs."""
         self._call: UnetCall = self.plain
         self._lead: Lead | None = None
+        self.sending: AbstractContextManager[Any] = nullcontext()
+        """What a sampler sends to the device inside this is not waited for."""
         if self.device.kind == "cuda":
+            self.sending = Sending(self.device.send)
             self._call = PlainUnet(compiled_unet(model.unet)) if compiled else self._call
             self._call = GraphedUnet(self._call, CudaRecorder())
             self._lead = Lead(lambda: torch.cuda.Event(blocking=True))

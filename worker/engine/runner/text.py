@@ -79,7 +79,7 @@ class TextEncoder:
         return EncodedText(states.reshape(rows.count, -1, states.shape[-1]), rows.dropped_text)
 
     def _tensor(self, rows: list[list[int]] | list[list[float]]) -> torch.Tensor:
-        return torch.tensor(rows, device=self._device.torch_device)
+        return self._device.send(torch.tensor(rows))
 
     def _states(self, ids: torch.Tensor, clip_skip: int) -> torch.Tensor:
         require_layers(clip_skip, self._encoder.config.num_hidden_layers)

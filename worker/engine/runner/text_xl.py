@@ -50,10 +50,10 @@ class XlTextEncoder:
         return EncodedText(embeds.to(self._device.dtype), read[0].dropped_text, added)
 
     def _run(self, encoder: Any, rows: PromptRows) -> Any:
-        return encoder(torch.tensor(rows.ids, device=self._device.torch_device), output_hidden_states=True)
+        return encoder(self._device.send(torch.tensor(rows.ids)), output_hidden_states=True)
 
     def _states(self, output: Any, rows: PromptRows, clip_skip: int) -> torch.Tensor:
-        weights = torch.tensor(rows.weights, device=self._device.torch_device)
+        weights = self._device.send(torch.tensor(rows.weights))
         states = emphasize(output.hidden_states[-(clip_skip + _PENULTIMATE)], weights)
         return states.reshape(rows.count, -1, states.shape[-1])
 
@@ -61,7 +61,7 @@ class XlTextEncoder:
         """Original size, place of the crop, target size: the picture is shown as one that was never cropped."""
         height, width = request.mask.shape
         sizes = torch.tensor([height, width, 0, 0, height, width], dtype=self._device.dtype)
-        return sizes.repeat(rows, 1).to(self._device.torch_device)
+        return self._device.send(sizes.repeat(rows, 1))
 
 
 def _without_first(rows: torch.Tensor) -> torch.Tensor:
