@@ -76,6 +76,12 @@ def test_every_scheduler_equals_its_own_pipeline_beside_another_model(model: Loa
     assert max(runners["xl"].calls) > 2, "nobody shared a UNet call, so this proves nothing"
 
 
+def test_a_cell_of_the_larger_model_counts_as_more_work(model: LoadedModel, xl: LoadedModel) -> None:
+    small, large = (RecordingRunner(one).begin(request("r")) for one in (model, xl))
+    sizes = [sum(weight.numel() for weight in one.unet.parameters()) for one in (model, xl)]
+    assert large.work / small.work == pytest.approx(sizes[1] / sizes[0])
+
+
 def alone(model: LoadedModel, item: InpaintRequest) -> torch.Tensor:
     runner = RecordingRunner(model)
     trajectory = runner.begin(item)
