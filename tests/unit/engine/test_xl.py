@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from storage.capabilities import Family
-from storage.params import LongPrompt, SchedulerName
+from storage.params import LongPrompt, PromptSyntax, SchedulerName
 from tests.unit.engine.requests import cell_mask, noise_image, request
 from tests.unit.engine.solo import RecordingRunner, relative_error, solo
 from tests.unit.engine.tiny_model import HALF, TEXT_LAYERS, WIDTH
@@ -121,6 +121,20 @@ def test_long_prompts_are_read_in_chunks_and_pooled_from_the_first(xl: LoadedMod
     first = encoder.encode(request("r", prompt="a" * 80, negative_prompt="ugly", long_prompt=LongPrompt.TRUNCATE))
     torch.testing.assert_close(long.added["text_embeds"], first.added["text_embeds"])
     assert first.dropped_text["prompt"] == "aaaaa"
+
+
+def test_weights_of_words_reach_both_encoders_and_leave_the_pooled_text(xl: LoadedModel) -> None:
+    encoder = XlTextEncoder(xl)
+    plain = encoder.encode(request("r", prompt="red ball"))
+    same, strong = (
+        encoder.encode(request("r", prompt=prompt, prompt_syntax=PromptSyntax.A1111))
+        for prompt in ("(red ball:1.0)", "(red ball:1.5)")
+    )
+    assert torch.equal(same.embeds, plain.embeds)
+    for part in (slice(0, WIDTH), slice(WIDTH, None)):
+        assert not torch.allclose(strong.embeds[1, :, part], plain.embeds[1, :, part])
+    assert torch.equal(strong.embeds[0], plain.embeds[0])
+    assert torch.equal(strong.added["text_embeds"], plain.added["text_embeds"])
 
 
 def test_the_sizes_are_those_of_the_picture_as_it_is_painted(xl: LoadedModel) -> None:
