@@ -19,7 +19,8 @@ class WorkerSettings:
         "INPAINTD_DEVICES", "devices to run on, one process each: `auto`, or `0,1` (GPUs), or `cpu,cpu`", ("auto",)
     )
     device: str = setting("INPAINTD_DEVICE", "the one device of a worker process; the fleet sets it", "auto")
-    slots: int = setting("INPAINTD_SLOTS", "jobs that one worker process holds at once", 8)
+    # Eight or nine jobs fill a call of 16 rows; the others are being loaded, checked, marked and saved meanwhile.
+    slots: int = setting("INPAINTD_SLOTS", "jobs that one worker process holds at once", 12)
     row_budget: int = setting(
         "INPAINTD_ROW_BUDGET",
         "rows of one UNet call at most; guidance takes 2 an image; 0: what fits the GPU's memory, 16 on a CPU",
