@@ -98,6 +98,11 @@ class Desk:
                     return ticket
         return None
 
+    def put_back(self, ticket: Ticket) -> None:
+        """Have `ticket` taken again before all others."""
+        with self._changed:
+            self._inbox.appendleft(ticket)
+
     def settle(self, ticket: Ticket, outcome: InpaintResult | Exception) -> None:
         """Give the sender its answer; a cancel that came first wins, so that cancel() never said True in vain."""
         with self._changed:

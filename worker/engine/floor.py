@@ -156,14 +156,24 @@ class Floor:
             smaller(batch, failure)
         return None
 
-    def _give_up(self, ticket: Ticket, error: Exception) -> None:
-        """Numbers that left the range of half precision get one more try in float32."""
-        if not isinstance(error, NumericalFailure) or ticket.trajectory is None or ticket.trajectory.precise:
+    def _give_up(self, ticket: Ticket, error: Exception, *, again: Callable[[Ticket], None] | None = None) -> None:
+        """Out of memory is worth one more try, for whatever could be let go was; numbers that left the range of half
+        precision are worth one in float32. `again` prepares the first; without it `ticket` is as it was."""
+        if isinstance(error, OutOfMemory) and not ticket.had_second_try:
+            log.warning("request_tried_again", request_id=ticket.request.id, reason=str(error))
+            ticket.had_second_try = True
+            if again is not None:
+                again(ticket)
+        elif isinstance(error, NumericalFailure) and ticket.trajectory is not None and not ticket.trajectory.precise:
+            log.warning("request_made_again_in_float32", request_id=ticket.request.id, reason=str(error))
+            self._clear(ticket)
+            self._begin(ticket, precise=True)
+        else:
             self._drop(ticket, error)
-            return
-        log.warning("request_made_again_in_float32", request_id=ticket.request.id, reason=str(error))
+
+    def _start_over(self, ticket: Ticket) -> None:
         self._clear(ticket)
-        self._begin(ticket, precise=True)
+        self._desk.put_back(ticket)
 
     @contextmanager
     def _blame(self, ticket: Ticket) -> Iterator[None]:
@@ -172,7 +182,7 @@ class Floor:
         except DeviceLost:
             raise
         except Exception as error:  # noqa: BLE001 - it belongs to this request; the others go on
-            self._give_up(ticket, error)
+            self._give_up(ticket, error, again=self._start_over)
 
     def _clear(self, ticket: Ticket) -> None:
         if ticket.trajectory is not None:

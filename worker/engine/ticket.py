@@ -21,6 +21,7 @@ class Ticket:
     trajectory: Any = None
     seconds: dict[str, float] = field(default_factory=dict)
     denoise_began: float = 0.0
+    had_second_try: bool = False
 
     @property
     def group(self) -> Hashable:

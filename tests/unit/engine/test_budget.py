@@ -46,6 +46,25 @@ def test_a_picture_that_does_not_fit_alone_fails_alone() -> None:
     assert [future.result(0).actual_steps for future in others] == [3, 3]
 
 
+@pytest.mark.parametrize("stage", ["begin", "predict", "advance", "finish"])
+def test_a_picture_that_did_not_fit_once_gets_a_second_try(stage: str) -> None:
+    """What a device can let go, such as CUDA graphs, it has let go by then."""
+    steps: list[int] = []
+    engine = Engine(FaultyRunner(FakeRunner(), at(stage, 0, FULL)))
+    future = engine.submit(request("a", steps=3, on_step=lambda done, total: steps.append(done)))
+    finish_all(engine)
+    assert future.result(0).actual_steps == 3
+    assert steps == [1, 2, 3]
+
+
+@pytest.mark.parametrize("stage", ["begin", "predict", "advance", "finish"])
+def test_there_is_no_third_try(stage: str) -> None:
+    engine = Engine(FaultyRunner(FakeRunner(), at(stage, 0, FULL), at(stage, 1, FULL)))
+    future = engine.submit(request("a", steps=3))
+    finish_all(engine)
+    assert future.exception(0) is FULL
+
+
 def test_two_pictures_without_guidance_at_the_floor_are_tried_alone() -> None:
     runner = FaultyRunner(FakeRunner(), above("predict", 1, FULL))
     engine = Engine(runner, row_budget=2)
