@@ -15,6 +15,8 @@ import redis
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageDraw
 
+from producer.client import Client
+from producer.client_types import Event
 from safety import credentials, watermark
 from safety.authority import load_or_create_authority
 from safety.mark_keys import MarkKeys
@@ -38,6 +40,7 @@ def deployment(
     with servers.fresh_database(postgres_server, "way_of_a_job") as database_url:
         migrate(database_url)
         env = settings(folder, database_url=database_url, redis_url=redis_url, s3=s3_server)
+        env["INPAINTD_PREVIEW_EVERY"] = "4"
         with service(folder, env) as running:
             yield running
 
@@ -118,6 +121,44 @@ def test_the_row_the_object_and_the_answer_are_the_same_picture(deployment: Serv
     assert stored == deployment.image(job)
     assert hashlib.sha256(stored).hexdigest() == row.images[0].sha256 == job["images"][0]["sha256"]
     assert events == ["job.queued", "job.started", "job.succeeded"]
+
+
+def followed(deployment: Service, **fields: Any) -> list[Event]:
+    """Every message about a new job until it has ended or is held."""
+    with Client(deployment.url, deployment.key) as client:
+        told = []
+        for event in client.events(deployment.submit(**fields)["id"]):
+            told.append(event)
+            if event["type"] == "job.held":
+                break
+        return told
+
+
+def test_a_job_can_be_watched(deployment: Service, picture: Image.Image, mask: Image.Image) -> None:
+    """Steps and previews go from the engine through Redis to whoever streams the job, history comes from SQL."""
+    fields = {"image": data_uri(picture), "mask": data_uri(mask)}
+    told = followed(deployment, **fields, prompt="a red circle", steps=100)
+    assert [event["type"] for event in told if "id" in event] == ["job.queued", "job.started", "job.succeeded"]
+    steps = [event["step"] for event in told if "step" in event]
+    assert steps == sorted(steps)
+    assert len(set(steps)) >= 5
+    assert all(event["steps"] == 100 for event in told if "step" in event)
+    previews = [event["preview"] for event in told if "preview" in event]
+    assert previews
+    small = pixels(base64.b64decode(previews[-1].partition(",")[2])).astype(int)
+    assert small.shape == (16, 16, 3)
+    assert small[7:9, 7:9, 0].mean() > small[7:9, 7:9, 1].mean() + 50, "it is red in the middle already"
+
+
+def test_what_the_checker_finds_is_not_shown_beforehand(
+    deployment: Service, picture: Image.Image, mask: Image.Image
+) -> None:
+    fields = {"image": data_uri(picture), "mask": data_uri(mask)}
+    told = followed(deployment, **fields, prompt="the inpaintd test pattern", steps=60)
+    assert told[-1]["type"] == "job.held"
+    assert len({event["step"] for event in told if "step" in event}) >= 3
+    previews = [event["step"] for event in told if "preview" in event]
+    assert all(step < 40 for step in previews), "only at first, when there is nothing to be found yet"
 
 
 def test_the_ring_came_through_celery(deployment: Service, job: dict[str, Any]) -> None:
