@@ -7,7 +7,11 @@ import shutil
 import subprocess
 from collections import Counter
 
+import structlog
+
 from storage.errors import SettingsError
+
+log = structlog.get_logger(__name__)
 
 AUTO, CPU = "auto", "cpu"
 LIST_SECONDS = 30.0
@@ -57,10 +61,9 @@ def _gpus() -> int | None:
     if tool is None:
         return None
     try:
-        listed = subprocess.run(
-            [tool, "--list-gpus"], capture_output=True, text=True, check=False, timeout=LIST_SECONDS
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        listed = subprocess.run([tool, "--list-gpus"], capture_output=True, text=True, check=True, timeout=LIST_SECONDS)
+    except (OSError, subprocess.SubprocessError) as problem:
+        log.warning("gpus_not_listed", reason=str(problem), advice="see whether nvidia-smi works on this machine")
         return None
     return sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
 

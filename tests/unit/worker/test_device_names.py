@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from storage.errors import SettingsError
 from worker import device_names as device_names_module
@@ -45,11 +46,13 @@ def test_without_a_driver_auto_is_the_cpu(machine: Machine) -> None:
 
 
 def test_a_driver_that_fails_or_hangs_is_none(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    machine("import sys; print('NVIDIA-SMI has failed'); sys.exit(9)")
-    assert device_names(("auto",)) == ["cpu"]
-    monkeypatch.setattr(device_names_module, "LIST_SECONDS", 0.1)
-    machine("import time; time.sleep(60)")
-    assert device_names(("auto",)) == ["cpu"]
+    with capture_logs() as logs:
+        machine("import sys; print('NVIDIA-SMI has failed'); sys.exit(9)")
+        assert device_names(("auto",)) == ["cpu"]
+        monkeypatch.setattr(device_names_module, "LIST_SECONDS", 0.1)
+        machine("import time; time.sleep(60)")
+        assert device_names(("auto",)) == ["cpu"]
+    assert [line["event"] for line in logs] == ["gpus_not_listed"] * 2, "nobody runs on the CPU without being told"
 
 
 @pytest.mark.parametrize(
