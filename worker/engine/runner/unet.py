@@ -75,9 +75,13 @@ class BucketedUnet:
 
     def __init__(self, call: UnetCall, ladder: Sequence[int]) -> None:
         self._call = call
-        self._ladder = sorted(ladder)
+        self._ladder = ladder
 
     def __call__(self, rows: UnetRows) -> torch.Tensor:
         count = len(rows)
-        size = next((size for size in self._ladder if size >= count), count)
-        return self._call(rows.padded(size))[:count]
+        return self._call(rows.padded(next_size(count, self._ladder)))[:count]
+
+
+def next_size(count: int, ladder: Sequence[int]) -> int:
+    """The smallest size of `ladder` that `count` rows fit into; `count` itself beyond the last."""
+    return min((size for size in ladder if size >= count), default=count)

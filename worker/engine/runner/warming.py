@@ -12,7 +12,7 @@ from storage.params import LongPrompt, SchedulerName
 from worker.engine.request import CELL, InpaintRequest
 from worker.engine.runner.diffusers_runner import DiffusersRunner, DiffusersTrajectory
 from worker.engine.runner.memory import CudaMemory, rows_that_fit
-from worker.engine.runner.unet import LADDER
+from worker.engine.runner.unet import LADDER, next_size
 from worker.errors import ModelUnusable
 
 log = structlog.get_logger(__name__)
@@ -33,9 +33,10 @@ def measured_rows(runner: DiffusersRunner) -> int:
         return CPU_ROWS
     one = runner.begin(_request(runner.native_size))
     chunk = [one] * decode_chunk(runner)
-    return rows_that_fit(
+    fitting = rows_that_fit(
         CudaMemory(), lambda rows: runner.try_call([one] * rows), lambda: runner.finish(chunk), LADDER[-1]
     )
+    return max(size for size in LADDER if size <= fitting)  # what lies between would be padded beyond what fits
 
 
 def warm_up(runner: DiffusersRunner, rows: int) -> None:
@@ -49,7 +50,7 @@ def warm_up(runner: DiffusersRunner, rows: int) -> None:
     one = runner.begin(_request(runner.native_size))
     if runner.device.kind == "cuda" and not runner.fixed_rows:
         # The largest first: the smaller ones then find room in its memory.
-        for size in sorted((size for size in LADDER if size <= rows), reverse=True):
+        for size in sorted({next_size(count, LADDER) for count in range(1, rows + 1)}, reverse=True):
             runner.predict([one] * size)
     runner.advance(one, runner.predict([one])[0])
     runner.finish([one])
