@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -74,12 +75,10 @@ class JobReader:
         """
         found: dict[str, str] = {}
         with self._database.reading() as connection:
-            alias = connection.scalar(_next_alias(""))
-            while alias is not None:
+            for alias in waiting_aliases(connection):
                 job_id = connection.scalar(_due_job(alias))
                 if job_id is not None:
                     found[alias] = job_id
-                alias = connection.scalar(_next_alias(alias))
         return found
 
     def events(self, job_id: str, tenant_id: str) -> list[JobEvent]:
@@ -92,6 +91,14 @@ class JobReader:
 
 # A literal instead of a parameter, so that a prepared plan, too, may use the index of queued jobs alone.
 _QUEUED = jobs.c.state == sa.literal_column("'queued'")
+
+
+def waiting_aliases(connection: sa.Connection) -> Iterator[str]:
+    """Every model alias with a queued job: one short look into an index for each, however many jobs are queued."""
+    alias = connection.scalar(_next_alias(""))
+    while alias is not None:
+        yield alias
+        alias = connection.scalar(_next_alias(alias))
 
 
 def _next_alias(after: str) -> sa.Select[str]:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from storage.database import Database, db_now
 from storage.job import JobError, JobState
+from storage.job_reader import waiting_aliases
 from storage.job_store import FINISH
 from storage.moves import apply
 from storage.tables import jobs
@@ -19,8 +20,9 @@ MODEL_GONE = JobError("model_gone", "This model is no longer on offer; send the 
 
 def fail_unserved(database: Database, aliases: Collection[str]) -> list[str]:
     """Fails every job that has been waiting for PATIENCE_SECONDS and whose model is none of `aliases`; their ids."""
-    waiting = sa.and_(jobs.c.state == JobState.QUEUED, jobs.c.model_alias.not_in(aliases))
     failed = {**FINISH, "state": JobState.FAILED, "error": MODEL_GONE.as_dict()}
     with database.transaction() as connection:
-        gone = sa.and_(waiting, jobs.c.not_before < db_now(-PATIENCE_SECONDS))
-        return apply(connection, gone, failed, "job.failed", {"code": MODEL_GONE.code})
+        gone = [alias for alias in waiting_aliases(connection) if alias not in aliases]
+        late = sa.and_(jobs.c.state == JobState.QUEUED, jobs.c.not_before < db_now(-PATIENCE_SECONDS))
+        theirs = sa.and_(jobs.c.model_alias.in_(gone), late)
+        return apply(connection, theirs, failed, "job.failed", {"code": MODEL_GONE.code}) if gone else []

@@ -9,12 +9,12 @@ from typing import Any
 import diffusers
 from transformers import CLIPTokenizer
 
-from storage.capabilities import family_of
+from storage.capabilities import family_of, why_unfit
 from worker.engine.devices import Device
 from worker.errors import ModelUnusable
 from worker.models.checker import load_checker
 from worker.models.layouts import LAYOUTS, Layout
-from worker.models.loaded import LoadedModel, assemble, require_inpainting
+from worker.models.loaded import LoadedModel, assemble
 from worker.models.weights import UNREADABLE, choose_variant, component_files, fingerprint
 
 
@@ -25,7 +25,8 @@ def load_folder(folder: Path, name: str, device: Device, safety_checker_source: 
     Raises ModelUnusable.
     """
     unet = _config(folder / "unet" / "config.json")
-    require_inpainting(str(folder), int(unet.get("in_channels", 4)))
+    if (reason := why_unfit(unet, _config(folder / "vae" / "config.json"))) is not None:
+        raise ModelUnusable(f"{folder}: {reason}")
     layout = LAYOUTS[family_of(unet)]
     checker = load_checker(folder, safety_checker_source, device)
     try:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from storage.capabilities import REFINER, Family, family_of, why_no_inpainting, why_unfit
+from storage.capabilities import REFINER, Family, family_of, why_unfit
 from worker.engine.devices import Device
 from worker.engine.request import CELL
 from worker.errors import ModelUnusable
@@ -42,12 +42,6 @@ class LoadedModel:
     text_encoder_2: Any = None
     tokenizer_2: Any = None
     zero_empty_negative: bool = False
-
-
-def require_inpainting(source: str, in_channels: int) -> None:
-    """Raise ModelUnusable unless the UNet reads latents, mask and masked picture: 4 + 1 + 4 channels."""
-    if (reason := why_no_inpainting(in_channels)) is not None:
-        raise ModelUnusable(f"{source}: {reason}")
 
 
 def assemble(name: str, sha256: str, pipeline: Any, checker: Checker, device: Device) -> LoadedModel:
