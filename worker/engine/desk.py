@@ -83,11 +83,10 @@ class Desk:
         with self._changed:
             return [ticket for ticket in self._tickets.values() if ticket.canceled]
 
-    def take_calls(self) -> list[Call]:
-        """The calls that wait now, oldest first."""
+    def take_calls(self, most: int) -> list[Call]:
+        """The oldest calls that wait now."""
         with self._changed:
-            calls, self._calls = list(self._calls), deque()
-            return calls
+            return [self._calls.popleft() for _ in range(min(most, len(self._calls)))]
 
     def take_request(self) -> Ticket | None:
         """The oldest request that has not begun and was not canceled."""

@@ -21,12 +21,13 @@ from worker.errors import DeviceLost, EngineDraining
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
+CALLS_A_TURN = 4
 
 
 class Engine:
     """Turns requests into pictures on its own thread; every public method may be called from any thread.
 
-    A turn runs waiting calls, begins a few requests, drops canceled ones, decodes up to `decode_chunk` finished
+    A turn runs a few waiting calls, begins a few requests, drops canceled ones, decodes up to `decode_chunk` finished
     pictures and makes one UNet call of up to `row_budget` rows, so nothing else delays a step for long. A request
     that fails fails alone. DeviceLost fails all and ends the thread: `alive` turns false. `clock` gives seconds.
     """
@@ -117,7 +118,7 @@ class Engine:
         Raises DeviceLost.
         """
         with self._watch.turn():
-            for fn, future in self._desk.take_calls():
+            for fn, future in self._desk.take_calls(CALLS_A_TURN):
                 _answer(future, fn)
                 self._watch.move()
             self._floor.turn()

@@ -110,6 +110,16 @@ def test_a_rare_shape_begins_although_the_calls_are_full() -> None:
     assert ["rare"] in runner.batches
 
 
+def test_many_calls_do_not_hold_up_a_step_for_long() -> None:
+    """Classifiers of other jobs come as calls: a few between two steps."""
+    runner = FakeRunner()
+    engine = Engine(runner)
+    engine.submit(request("a", steps=3))
+    calls = [engine.call(lambda: len(runner.batches)) for _ in range(10)]
+    finish_all(engine)
+    assert [call.result(0) for call in calls] == [0] * 4 + [1] * 4 + [2] * 2
+
+
 def test_finished_pictures_of_one_shape_are_decoded_together() -> None:
     runner = FakeRunner()
     engine = Engine(runner, decode_chunk=2)
