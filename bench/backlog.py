@@ -22,11 +22,11 @@ from tests.jobs import new_job
 MIX = Mix("20 to 50 steps, 75% guided", range(20, 51), 0.75)
 
 
-def environment(folder: Path) -> dict[str, str]:
-    """The settings of a worker whose things all lie in `folder`. Nothing rings: jobs are found by looking."""
+def environment(folder: Path, redis_url: str) -> dict[str, str]:
+    """The settings of a worker whose things all lie in `folder`. Nobody rings: jobs are found by looking."""
     return {
         "INPAINTD_DATABASE_URL": f"sqlite:///{folder / 'jobs.db'}",
-        "INPAINTD_REDIS_URL": "redis://nobody",
+        "INPAINTD_REDIS_URL": redis_url,
         "INPAINTD_OBJECTS": f"file://{folder / 'objects'}",
         "INPAINTD_MARK_SECRET": "a secret for this benchmark",
         "INPAINTD_CREDENTIALS_DIR": str(folder / "credentials"),

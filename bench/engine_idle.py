@@ -2,17 +2,19 @@
 
     python -m bench.engine_idle [--jobs 60]
 
-The inside of a worker process as it ships: slots, leases and beats on SQLite, objects in a folder, safety checks, mark,
-credentials, encoding. Jobs of 20 to 50 steps, three of four with guidance, all wait when it starts; its idle time is
-taken from the engine's first step until no job waits. First on the pocket model with its real networks; then at 512
-pixels with a runner that merely sleeps as long as the step times of a GPU say, so that the rest of the road has to keep
-up with a GPU. The second is no figure of a GPU. Exits 1 when an engine idled more than it may.
+The inside of a worker process as it ships: slots, leases and beats on SQLite, live news to Redis, objects in a folder,
+safety checks, mark, credentials, encoding. Jobs of 20 to 50 steps, three of four with guidance, all wait when it
+starts; its idle time is taken from the engine's first step until no job waits. First on the pocket model with its real
+networks: exits 1 when the engine idled more than it may. Then at 512 pixels with a runner that merely sleeps as long
+as the step times of a GPU say, so that the rest of the road has to keep up with a GPU: no figure of a GPU, and one of
+how many cores there are.
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
+import os
 import statistics
 import sys
 import tempfile
@@ -26,6 +28,7 @@ from typing import Any
 import structlog
 
 from bench.backlog import Backlog, environment
+from bench.embedded_redis import embedded_redis
 from bench.engine_goodput import MODEL
 from safety.settings import SafetySettings
 from storage.job import JobState
@@ -82,8 +85,8 @@ def work_off(opening: Open, jobs: int, side: int) -> Span:
 
 @contextmanager
 def _filled(jobs: int, side: int) -> Iterator[tuple[Backlog, dict[str, str]]]:
-    with tempfile.TemporaryDirectory() as folder:
-        env = environment(Path(folder))
+    with tempfile.TemporaryDirectory() as name, embedded_redis(Path(name)) as redis_url:
+        env = environment(Path(name), redis_url)
         backlog = Backlog(env, jobs, side)
         yield backlog, env
         backlog.close()
@@ -107,19 +110,20 @@ def main() -> int:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     pocket = work_off(open_tools, chosen.jobs, POCKET_SIDE)
     _print(f"pocket model, {POCKET_SIDE} px", pocket)
+    met = "met" if pocket.share <= LIMIT else "MISSED"
+    print(f"  target: the engine idles <= {LIMIT:.0%} of it   {met}")
     times = StepTimes.read(MODEL)
     runner = SimulatedRunner(times, time.sleep)
     paced = work_off(at_pace_of(runner), chosen.jobs, GPU_SIDE)
-    _print(f"no networks, {GPU_SIDE} px, step times: {times.source}", paced)
+    _print(f"no networks, {GPU_SIDE} px, {os.cpu_count()} cores; step times: {times.source}", paced)
     print(f"  rows a UNet call: {statistics.mean(runner.calls):.1f} on average")
-    return int(max(pocket.share, paced.share) > LIMIT)
+    return int(pocket.share > LIMIT)
 
 
 def _print(title: str, span: Span) -> None:
     print(f"\n{title}\n  jobs waited for {span.seconds:.1f} s; {span.jobs / span.seconds:.2f} ended a second")
     print("  median ms: " + ", ".join(f"{name} {seconds * 1000:.0f}" for name, seconds in span.timings.items()))
-    met = "met" if span.share <= LIMIT else "MISSED"
-    print(f"  engine idle while jobs waited {span.share:6.1%}   target <= {LIMIT:.0%}   {met}")
+    print(f"  engine idle while jobs waited: {span.share:.1%}")
 
 
 if __name__ == "__main__":

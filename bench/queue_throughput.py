@@ -11,14 +11,12 @@ is missed. Needs the dependency group `bench`; ends what it starts.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +24,7 @@ import procrastinate
 import psycopg
 from redis import Redis
 
+from bench.embedded_redis import embedded_redis
 from bench.queue_backlog import claim_medians
 from bench.queue_chart import draw_chart
 from bench.queue_latency import measure_latency
@@ -171,14 +170,6 @@ class Round:
             raise AssertionError(f"{len(problems)} jobs were lost or doubled, such as: {problems[0]}")
 
 
-@contextlib.contextmanager
-def _redis(folder: Path) -> Iterator[str]:
-    port = servers.free_port()
-    command, is_up = servers.redis_server(folder, port)
-    with servers.running(command, is_up, folder / "redis.log"):
-        yield f"redis://127.0.0.1:{port}/0"
-
-
 def measure_drains(postgres: str, redis_url: str, jobs: int, rounds: int) -> Figures:
     """Every system in turn, `rounds` times."""
     figures = Figures()
@@ -201,7 +192,7 @@ def main() -> int:
     options.add_argument("--backlog", type=int, default=1_000_000)
     options.add_argument("--chart", type=Path, help="draw the ratios here, as SVG")
     chosen = options.parse_args()
-    with tempfile.TemporaryDirectory() as name, servers.postgres() as postgres, _redis(Path(name)) as redis_url:
+    with tempfile.TemporaryDirectory() as name, servers.postgres() as postgres, embedded_redis(Path(name)) as redis_url:
         figures = measure_drains(postgres.uri, redis_url, chosen.jobs, chosen.rounds)
         latency = measure_latency(Path(name), postgres.uri, redis_url)
         small, large, redis_megabytes = claim_medians(postgres.uri, redis_url, chosen.backlog)
