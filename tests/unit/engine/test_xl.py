@@ -152,4 +152,10 @@ def test_half_precision_keeps_the_vae_whole(tmp_path: Path) -> None:
         runner.advance(trajectory, runner.predict([trajectory])[0])
     (pixels,) = runner.finish([trajectory])
     assert np.isfinite(pixels).all()
-    assert relative_error(trajectory.latents, alone(tiny_xl_model(tmp_path), request("r", strength=0.6))) < 0.02
+    whole = alone(tiny_xl_model(tmp_path), request("r", strength=0.6))
+    assert relative_error(trajectory.latents, whole) < 0.02
+    again = runner.begin(request("again", strength=0.6), precise=True)
+    assert (again.precise, again.text.embeds.dtype) == (True, torch.float32)
+    while again.calls_left:
+        runner.advance(again, runner.predict([again])[0])
+    assert relative_error(again.latents, whole) < 0.02
