@@ -64,11 +64,9 @@ def test_the_same_job_twice_with_another_between_is_the_same_bytes(
 
 
 def test_alone_and_in_company_are_the_same_picture(model: LoadedModel) -> None:
-    crowd = [asked(str(k), seed=k, guidance_scale=(1.0, 7.5)[k % 2], image=noise_image(k)) for k in range(6)]
+    crowd = [asked(str(k), seed=k, guidance_scale=(1.0, 7.5)[k % 2], image=noise_image(k)) for k in range(4)]
     for item, together in zip(crowd, latents(model, *crowd), strict=True):
         assert relative_error(together, latents(model, item)[0]) <= TOLERANCE
-    for alone, together in zip([paint(model, item)[0] for item in crowd], paint(model, *crowd), strict=True):
-        assert np.abs(alone.pixels.astype(int) - together.pixels).max() <= 1
 
 
 def test_prompts_pictures_and_seeds_keep_their_pairing(model: LoadedModel) -> None:
