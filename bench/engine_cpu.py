@@ -23,6 +23,7 @@ import torch
 
 from bench.naive_loop import naive_pipeline, paint_alone
 from bench.paint_requests import paint_request
+from bench.targets import report
 from worker.engine.devices import pick_device
 from worker.engine.engine import Engine
 from worker.engine.request import InpaintRequest, Pixels
@@ -110,16 +111,13 @@ def main() -> int:
         rounds = ", ".join(f"{len(JOBS) / seconds:.2f}" for seconds in meter.seconds)
         print(f"  {name:<14} {rounds} images/s; {meter.calls / len(JOBS):.1f} UNet calls an image")
     print(f"  the pictures differ by {difference(ours.pictures, theirs.pictures)} of 255 at most")
-    return _report(ours, theirs)
-
-
-def _report(ours: Meter, theirs: Meter) -> int:
     ratio = statistics.median(theirs.seconds) / statistics.median(ours.seconds)
-    calls = ours.calls / theirs.calls
-    print(f"throughput, engine / loop   {ratio:6.2f}   target >= {RATIO:g}   {'met' if ratio >= RATIO else 'MISSED'}")
-    print(f"UNet calls, engine / loop   {calls:6.2f}   target <= {CALLS_RATIO:g}  ", end="")
-    print("met" if calls <= CALLS_RATIO else "MISSED")
-    return int(ratio < RATIO or calls > CALLS_RATIO)
+    return report(
+        [
+            ("throughput, engine / loop", ratio, ">=", RATIO),
+            ("UNet calls an image, engine / loop", ours.calls / theirs.calls, "<=", CALLS_RATIO),
+        ]
+    )
 
 
 if __name__ == "__main__":

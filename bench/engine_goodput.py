@@ -23,6 +23,7 @@ import structlog
 from bench.engine_continuous import continuous, simulate
 from bench.engine_policies import naive, sequential, static
 from bench.goodput import LIMIT_SECONDS, Policy, Traces, best, centile, goodput
+from bench.targets import report
 from bench.traffic import Mix
 from worker.engine.simulated import StepTimes
 
@@ -134,7 +135,14 @@ def main() -> int:
         from bench.engine_chart import draw_goodput
 
         draw_goodput(chosen.chart, {each.name: each.policy for each in served}, replace(traces, seeds=SEEDS[:2]))
-    return _report(*ratios(served))
+    to_static, to_naive = ratios(served)
+    print()
+    return report(
+        [
+            ("continuous / tuned static", to_static, ">=", TO_STATIC),
+            ("continuous / naive loop", to_naive, ">=", TO_NAIVE),
+        ]
+    )
 
 
 def _measure(traces: Traces) -> tuple[list[Served], Tuned]:
@@ -142,14 +150,6 @@ def _measure(traces: Traces) -> tuple[list[Served], Tuned]:
     served = compare(traces, tuned)
     _print_comparison(served, traces)
     return served, tuned
-
-
-def _report(to_static: float, to_naive: float) -> int:
-    rows = [("continuous / tuned static", to_static, TO_STATIC), ("continuous / naive loop", to_naive, TO_NAIVE)]
-    print()
-    for name, value, target in rows:
-        print(f"{name:<28}{value:6.2f}   target >= {target:g}   {'met' if value >= target else 'MISSED'}")
-    return int(any(value < target for _, value, target in rows))
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ import structlog
 from bench.backlog import Backlog, environment
 from bench.embedded_redis import embedded_redis
 from bench.engine_goodput import MODEL
+from bench.targets import report
 from safety.settings import SafetySettings
 from storage.job import JobState
 from storage.settings import StorageSettings
@@ -75,7 +76,8 @@ def work_off(opening: Open, jobs: int, side: int) -> Span:
         began, idle = time.monotonic(), engine.idle_seconds
         while backlog.count(JobState.QUEUED):
             time.sleep(LOOK_SECONDS)
-        seconds, idle = time.monotonic() - began, engine.idle_seconds - idle
+        # Read while the engine goes on, so that two readings may be a microsecond apart the wrong way.
+        seconds, idle = time.monotonic() - began, max(0.0, engine.idle_seconds - idle)
         ended = backlog.count(JobState.SUCCEEDED)
         while backlog.count(JobState.RUNNING):
             time.sleep(LOOK_SECONDS)
@@ -110,14 +112,13 @@ def main() -> int:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     pocket = work_off(open_tools, chosen.jobs, POCKET_SIDE)
     _print(f"pocket model, {POCKET_SIDE} px", pocket)
-    met = "met" if pocket.share <= LIMIT else "MISSED"
-    print(f"  target: the engine idles <= {LIMIT:.0%} of it   {met}")
+    status = report([("share of that time in which the engine idled", pocket.share, "<=", LIMIT)])
     times = StepTimes.read(MODEL)
     runner = SimulatedRunner(times, time.sleep)
     paced = work_off(at_pace_of(runner), chosen.jobs, GPU_SIDE)
     _print(f"no networks, {GPU_SIDE} px, {os.cpu_count()} cores; step times: {times.source}", paced)
     print(f"  rows a UNet call: {statistics.mean(runner.calls):.1f} on average")
-    return int(pocket.share > LIMIT)
+    return status
 
 
 def _print(title: str, span: Span) -> None:

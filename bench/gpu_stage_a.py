@@ -87,9 +87,14 @@ class Measurer:
         call = GraphedUnet(PlainUnet(compiled_unet(self._model.unet)), CudaRecorder())
         times, end = dict[int, float](), time.monotonic() + seconds
         for rows in COMPILED_FIRST:
-            if rows in self._rows and time.monotonic() < end:
+            if rows not in self._rows or time.monotonic() > end:
+                continue
+            try:
                 times[rows] = self._unet(call, rows)
-                print(f"  compiled {rows} rows: {times[rows]:.2f} ms", flush=True)
+            except RuntimeError as error:
+                print(f"  compiling for {rows} rows failed, the rest goes on without: {error}", flush=True)
+                break
+            print(f"  compiled {rows} rows: {times[rows]:.2f} ms", flush=True)
         return times
 
     def _unet(self, call: UnetCall, rows: int) -> float:

@@ -29,6 +29,7 @@ from bench.queue_backlog import claim_medians
 from bench.queue_chart import draw_chart
 from bench.queue_latency import measure_latency
 from bench.queue_systems import procrastinate_app
+from bench.targets import report
 from storage.broker import Doorbell
 from storage.database import Database, migrate
 from storage.key_store import KeyStore
@@ -211,16 +212,7 @@ def main() -> int:
     print(f"claim of one job: {small * 1000:.2f} ms at 1,000 queued, {large * 1000:.2f} ms at {chosen.backlog:,}")
     if chosen.chart:
         draw_chart(chosen.chart, {name: figures.drained[name] for name in SYSTEMS})
-    return _report(rows)
-
-
-def _report(rows: list[tuple[str, float, str, float]]) -> int:
-    missed = 0
-    for name, value, sign, target in rows:
-        met = value >= target if sign == ">=" else value <= target
-        missed += not met
-        print(f"{name:<44} {value:8.2f}   target {sign} {target:g}   {'met' if met else 'MISSED'}")
-    return 1 if missed else 0
+    return report(rows)
 
 
 if __name__ == "__main__":

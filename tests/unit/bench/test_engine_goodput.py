@@ -51,11 +51,12 @@ def test_a_job_alone_takes_equally_long_in_batches_and_one_by_one() -> None:
         assert policy(TIMES, job) == pytest.approx([alone])
 
 
-def test_static_batches_share_calls_among_like_jobs_only() -> None:
-    like, unlike = ([Arrival(0.0, 30, True), Arrival(0.0, steps, True)] for steps in (30, 31))
-    together, apart = static(8, 0.0)(TIMES, like), static(8, 0.0)(TIMES, unlike)
-    assert together[0] == together[1]
-    assert together[1] < apart[1]
+@pytest.mark.parametrize("other", [Arrival(0.0, 31, True), Arrival(0.0, 30, False)])
+def test_static_batches_share_calls_among_like_jobs_only(other: Arrival) -> None:
+    like = [Arrival(0.0, 30, True), Arrival(0.0, 30, True)]
+    together, apart = static(8, 0.0)(TIMES, like), static(8, 0.0)(TIMES, [like[0], other])
+    assert together[0] == together[1] < sum(sequential(TIMES, like[:1]) * 2)
+    assert apart == pytest.approx(sequential(TIMES, [like[0], other]))
     assert static(1, 0.0)(TIMES, like) == pytest.approx(sequential(TIMES, like))
 
 
@@ -68,6 +69,8 @@ def test_a_static_window_waits_for_company_until_the_batch_is_full() -> None:
 
 def test_the_naive_loop_does_everything_in_turn() -> None:
     first, second = naive(TIMES, [Arrival(0.0, 20, False), Arrival(0.0, 20, False)])
+    rest = TIMES.begin + TIMES.finish + TIMES.naive_safety + TIMES.naive_encode
+    assert first == pytest.approx((rest + 20 * TIMES.naive_step) / 1000)
     assert second == pytest.approx(2 * first)
 
 

@@ -12,12 +12,15 @@ import torch
 
 from bench import engine_gpu
 from bench.engine_continuous import continuous
+from bench.engine_goodput import Tuned
 from bench.gpu_clock import DeviceClock
-from bench.gpu_idle import covered, idle_of
-from bench.gpu_play import play
+from bench.gpu_idle import Idle, covered, idle_of
+from bench.gpu_play import Rates, play
 from bench.gpu_server import Order, Server
 from bench.gpu_stage_a import StageA
+from bench.gpu_stage_b import NAIVE, OURS, StageB
 from bench.sd15 import FULL, row_tflop
+from bench.targets import report
 from bench.traffic import Arrival
 from worker.engine.devices import Device
 from worker.engine.simulated import StepTimes
@@ -113,3 +116,10 @@ def test_a_job_that_is_not_served_in_time_counts_with_what_it_waited() -> None:
     assert played.unserved == 1
     assert played.taken[0] < 0.05 <= played.taken[1]
     assert server.closed.is_set()
+
+
+def test_what_was_promised_is_judged(capsys: pytest.CaptureFixture[str]) -> None:
+    saturated = {OURS: Rates(5.0, 200.0), NAIVE: Rates(1.5, 60.0)}
+    stage = StageB(Tuned(4, 0.0, 12), saturated, idle=Idle(0.02, 0.1), join=[1, 2], cancel=[0, 1])
+    assert report(stage.against_targets()) == 1
+    assert [line.split()[-1] for line in capsys.readouterr().out.splitlines()] == ["met", "MISSED", "met", "met", "met"]
