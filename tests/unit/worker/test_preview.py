@@ -67,6 +67,11 @@ def previews(bench: Bench, previewer: Previewer, *judges: Judge) -> JobPreviews:
 def shown(sink: JobPreviews, pixels: Any = PIXELS) -> None:
     """Shows a picture and returns when all is done about it."""
     sink.show(pixels)
+    until_wanted(sink)
+
+
+def until_wanted(sink: JobPreviews) -> None:
+    """Returns when nothing is being judged."""
     for _ in range(2000):
         if sink.wants(5):
             return
@@ -131,6 +136,7 @@ def test_while_one_is_judged_no_other_is_wanted(bench: Bench, previewer: Preview
     sink.show(PIXELS)
     assert not sink.wants(5)
     judge.gate.set()
+    until_wanted(sink)
     shown(sink)
     assert len(publisher.news) == 2
 
