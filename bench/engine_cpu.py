@@ -1,6 +1,6 @@
 """The engine beside a loop around diffusers' pipeline, on the pocket model and the CPU: eight jobs that wait.
 
-    python -m bench.engine_cpu [--rounds 3]
+    python -m bench.engine_cpu [--rounds 3] [--threads 1]
 
 The same networks, sizes, prompts, steps, guidance and seeds on the same threads, neither with a safety check or an
 encoder, by turns in one process. Prints throughput, UNet calls an image and how far the pictures of the two differ.
@@ -101,7 +101,11 @@ def main() -> int:
     """The program."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--rounds", type=int, default=3)
+    options.add_argument(
+        "--threads", type=int, default=1, help="of torch; with two, both were slower where it was tried"
+    )
     chosen = options.parse_args()
+    torch.set_num_threads(chosen.threads)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     model = load_model("pocket", pick_device("cpu"))
     requests = [paint_request(number, model.native_size, *job) for number, job in enumerate(JOBS)]
