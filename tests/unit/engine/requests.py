@@ -1,5 +1,8 @@
 """Requests for tests: a noise picture with a rectangle of whole latent cells to repaint."""
 
+import random
+from collections.abc import Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -35,3 +38,23 @@ def request(name: str, **changes: Any) -> InpaintRequest:
         "seed": 0,
     }
     return InpaintRequest(**{**values, **changes})
+
+
+def mixed_requests(order: random.Random, steps: Sequence[int]) -> list[InpaintRequest]:
+    """Every scheduler with and without guidance, some starting from the image, of different lengths."""
+    requests = [
+        request(
+            f"{name}-{guidance}",
+            scheduler=name,
+            guidance_scale=guidance,
+            steps=order.choice(steps),
+            strength=order.choice([1.0, 0.6]),
+            eta=order.choice([0.0, 0.7]),
+            seed=order.randrange(2**32),
+            image=noise_image(order.randrange(100)),
+            prompt=order.choice(["", "a red ball", "green tree"]),
+        )
+        for name, guidance in product(SchedulerName, [1.0, 7.5])
+    ]
+    order.shuffle(requests)
+    return requests

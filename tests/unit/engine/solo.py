@@ -35,21 +35,7 @@ def solo(model: LoadedModel, request: InpaintRequest, output_type: str) -> Any:
         safety_checker=None, feature_extractor=None, requires_safety_checker=False,
     )  # fmt: skip
     pipeline.set_progress_bar_config(disable=True)
-    height, width = request.mask.shape
-    return pipeline(
-        prompt=request.prompt,
-        negative_prompt=request.negative_prompt,
-        image=Image.fromarray(request.image),
-        mask_image=Image.fromarray(request.mask),
-        height=height,
-        width=width,
-        strength=request.strength,
-        num_inference_steps=request.steps,
-        guidance_scale=request.guidance_scale,
-        eta=request.eta,
-        generator=torch.Generator("cpu").manual_seed(request.seed),
-        output_type=output_type,
-    ).images
+    return pipeline(**pipeline_arguments(request), output_type=output_type).images
 
 
 def relative_error(ours: torch.Tensor, theirs: torch.Tensor) -> float:
@@ -78,3 +64,21 @@ class RecordingRunner(DiffusersRunner):
         for trajectory in batch:
             self.finished[self._names[id(trajectory)]] = trajectory.latents
         return super().finish(batch)
+
+
+def pipeline_arguments(request: InpaintRequest) -> dict[str, Any]:
+    """What a diffusers pipeline has to be called with to paint `request`."""
+    height, width = request.mask.shape
+    return {
+        "prompt": request.prompt,
+        "negative_prompt": request.negative_prompt,
+        "image": Image.fromarray(request.image),
+        "mask_image": Image.fromarray(request.mask),
+        "height": height,
+        "width": width,
+        "strength": request.strength,
+        "num_inference_steps": request.steps,
+        "guidance_scale": request.guidance_scale,
+        "eta": request.eta,
+        "generator": torch.Generator("cpu").manual_seed(request.seed),
+    }

@@ -4,7 +4,6 @@ import random
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import replace
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ import pytest
 import torch
 
 from storage.params import MaskedContent, SchedulerName
-from tests.unit.engine.requests import cell_mask, noise_image, request
+from tests.unit.engine.requests import cell_mask, mixed_requests, noise_image, request
 from tests.unit.engine.solo import RecordingRunner, relative_error, solo
 from tests.unit.engine.tiny_model import HALF, scheduler, tiny_model
 from worker.engine.engine import Engine
@@ -43,26 +42,6 @@ def engine(runner: RecordingRunner) -> Iterator[Engine]:
     engine.close()
 
 
-def mixed_requests(order: random.Random) -> list[InpaintRequest]:
-    """Every scheduler with and without guidance, some starting from the image, all of different lengths."""
-    requests = [
-        request(
-            f"{name}-{guidance}",
-            scheduler=name,
-            guidance_scale=guidance,
-            steps=order.randint(3, 7),
-            strength=order.choice([1.0, 0.6]),
-            eta=order.choice([0.0, 0.7]),
-            seed=order.randrange(2**32),
-            image=noise_image(order.randrange(100)),
-            prompt=order.choice(["", "a red ball", "green tree"]),
-        )
-        for name, guidance in product(SchedulerName, [1.0, 7.5])
-    ]
-    order.shuffle(requests)
-    return requests
-
-
 class Crowd:
     """Submits requests while another one runs: whenever that one makes a step, up to three more join."""
 
@@ -86,7 +65,7 @@ def test_every_scheduler_equals_its_solo_run_in_a_changing_crowd(
     model: LoadedModel, engine: Engine, runner: RecordingRunner, seed: int
 ) -> None:
     order = random.Random(seed)
-    requests = mixed_requests(order)
+    requests = mixed_requests(order, range(3, 8))
     crowd = Crowd(engine, requests, order)
     crowd.pace.result(60)
     with pytest.raises(RequestCanceled):

@@ -1,14 +1,12 @@
 """With a fixed number of rows a UNet call, a picture has the same bits alone and in any crowd."""
 
 import random
-from itertools import product
 
 import numpy as np
 import pytest
 import torch
 
-from storage.params import SchedulerName
-from tests.unit.engine.requests import noise_image, request
+from tests.unit.engine.requests import mixed_requests, request
 from tests.unit.engine.solo import RecordingRunner
 from worker.engine.engine import Engine
 from worker.engine.request import InpaintRequest, Pixels
@@ -19,25 +17,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 
 ROWS = 4
 STRANGERS = 6
-
-
-def mixed_requests(order: random.Random) -> list[InpaintRequest]:
-    requests = [
-        request(
-            f"{name}-{guidance}",
-            scheduler=name,
-            guidance_scale=guidance,
-            steps=order.randint(2, 5),
-            strength=order.choice([1.0, 0.6]),
-            eta=order.choice([0.0, 0.7]),
-            seed=order.randrange(2**32),
-            image=noise_image(order.randrange(100)),
-            prompt=order.choice(["", "a red ball", "green tree"]),
-        )
-        for name, guidance in product(SchedulerName, [1.0, 7.5])
-    ]
-    order.shuffle(requests)
-    return requests
 
 
 def finish_alone(runner: RecordingRunner, item: InpaintRequest) -> tuple[torch.Tensor, Pixels]:
@@ -68,7 +47,7 @@ def finish_in_a_crowd(
 @pytest.mark.parametrize("seed", [0, 1])
 def test_alone_and_in_a_changing_crowd_every_bit_is_the_same(model: LoadedModel, seed: int) -> None:
     order = random.Random(seed)
-    requests = mixed_requests(order)
+    requests = mixed_requests(order, range(2, 6))
     runner = RecordingRunner(model, fixed_rows=ROWS)
     alone = {item.id: finish_alone(runner, item) for item in requests}
     runner.calls.clear()

@@ -8,11 +8,10 @@ from typing import Any
 import diffusers
 import torch
 from diffusers import StableDiffusionXLInpaintPipeline, UNet2DConditionModel
-from PIL import Image
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 from storage.params import SchedulerName
-from tests.unit.engine.solo import _CLASS_NAMES
+from tests.unit.engine.solo import _CLASS_NAMES, pipeline_arguments
 from tests.unit.engine.tiny_model import (
     CPU,
     WIDTH,
@@ -96,19 +95,6 @@ def solo_xl(model: LoadedModel, request: InpaintRequest) -> torch.Tensor:
         force_zeros_for_empty_prompt=model.zero_empty_negative,
     )  # fmt: skip
     pipeline.set_progress_bar_config(disable=True)
-    height, width = request.mask.shape
-    latents: torch.Tensor = pipeline(
-        prompt=request.prompt,
-        negative_prompt=request.negative_prompt or None,
-        image=Image.fromarray(request.image),
-        mask_image=Image.fromarray(request.mask),
-        height=height,
-        width=width,
-        strength=request.strength,
-        num_inference_steps=request.steps,
-        guidance_scale=request.guidance_scale,
-        eta=request.eta,
-        generator=torch.Generator("cpu").manual_seed(request.seed),
-        output_type="latent",
-    ).images
+    arguments = pipeline_arguments(request) | {"negative_prompt": request.negative_prompt or None}
+    latents: torch.Tensor = pipeline(**arguments, output_type="latent").images
     return latents
