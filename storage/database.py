@@ -100,15 +100,15 @@ class Database:
         self._engine.dispose()
 
 
-def migrate(url: str, revision: str = "head") -> None:
-    """Brings the schema at `url` to `revision` with the packaged Alembic migrations. Safe to run twice."""
+def migrate(url: str) -> None:
+    """Brings the schema at `url` up to date with the packaged Alembic migrations. Safe to run twice."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     engine = _make_engine(url)
     try:
         with engine.begin() as connection:
             config.attributes["connection"] = connection
-            command.upgrade(config, revision)
+            command.upgrade(config, "head")
     finally:
         engine.dispose()
 

@@ -111,9 +111,9 @@ class StorageSettings:
         return sources_of(self.models, self.model)
 
 
-def read_failpoint(env: Mapping[str, str] | None = None) -> str:
+def read_failpoint() -> str:
     """INPAINTD_FAILPOINT, for tests only: see storage/failpoints.py."""
-    return (os.environ if env is None else env).get("INPAINTD_FAILPOINT", "")
+    return os.environ.get("INPAINTD_FAILPOINT", "")
 
 
 def hub_cache(env: Mapping[str, str] | None = None) -> Path:
