@@ -14,7 +14,7 @@ import pytest
 import redis
 
 from producer.api.problems import CODES
-from storage.broker import queue_of
+from storage.broker import REDIS_SECONDS, queue_of
 from tests.contract.api.serving import Stack, Tenant, request, running
 from tests.contract.api.test_bad_input import refused
 
@@ -56,10 +56,13 @@ def test_a_deaf_redis_does_not_slow_a_submit(tmp_path: Path) -> None:
         url = f"redis://127.0.0.1:{deaf.getsockname()[1]}/0"
         with running(tmp_path, redis_url=url) as stack, stack.tenant("a").http as http:
             http.post("/v1/jobs", json=request())
-            began = time.monotonic()
+            seconds = []
             for _ in range(5):
+                began = time.monotonic()
                 assert http.post("/v1/jobs", json=request()).status_code == 202
-            assert (time.monotonic() - began) / 5 < 2
+                seconds.append(time.monotonic() - began)
+            # Whoever waits for Redis waits as long each time.
+            assert min(seconds) < REDIS_SECONDS
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import time
 from io import BytesIO
 from pathlib import Path
 
@@ -155,9 +154,8 @@ def test_orientation_of_either_spelling_is_righted(element: str) -> None:
 )
 def test_xmp_built_to_be_slow_is_not(text: str) -> None:
     data = encoded(smooth(64, 48), "WEBP", xmp=text.encode())
-    started = time.thread_time()
-    open_picture(data)
-    assert time.thread_time() - started < 1
+    # Reading it in quadratic time would take hours, far beyond the time limit of a test.
+    assert open_picture(data).width == 64
 
 
 def test_several_thumbnails_are_all_left_out() -> None:
