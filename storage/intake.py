@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from storage.also import add_rows
 from storage.database import db_now
 from storage.errors import IdempotencyConflict, QueueFull, TenantNotFound
 from storage.events import Event, add_events
@@ -156,6 +157,7 @@ class Intake:
                 rows += self._connection.execute(statement.returning(jobs), some).all()
         events = [_event(new) for new in fresh]
         add_events(self._connection, events)
+        add_rows(self._connection, (row for new in fresh for row in new.also))
         return rows
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from storage.also import Row
 from storage.params import InpaintParams
 
 
@@ -124,7 +125,7 @@ class NewJob:
     `fingerprint` is a hash of what was asked for, `idempotency_key` the caller's own, and `is_retry` says that the
     caller's client repeats itself. `state` is queued, held or blocked. `cost` is the estimate of UNet rows (steps x
     rows a step x images). `image_key` and `mask_key` name stored inputs; `mask_key` is None where the image's alpha
-    is the mask.
+    is the mask. `also` are rows that are inserted in the same commit, unless an earlier copy stands for the request.
     """
 
     id: str
@@ -146,6 +147,7 @@ class NewJob:
     fingerprint: str | None = None
     idempotency_key: str | None = None
     is_retry: bool = False
+    also: tuple[Row, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

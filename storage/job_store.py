@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
 
+from storage.also import Row
 from storage.database import Database, db_now
 from storage.errors import JobNotFound
 from storage.job import HeldAt, Job, JobError, JobResult, JobState
@@ -31,29 +33,32 @@ class CanceledBatch:
 
 
 class JobStore:
-    """The moves of API and workers. Methods that return bool say whether the move was still the caller's to make."""
+    """The moves of API and workers. Methods that return bool say whether the move was still the caller's to make.
+
+    `also` are rows that are inserted in the same commit as the move, or not at all.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._mover = Mover(database)
 
-    def succeed(self, job: Job, result: JobResult) -> bool:
+    def succeed(self, job: Job, result: JobResult, also: Sequence[Row] = ()) -> bool:
         """running -> succeeded, with the images now visible."""
-        return self._move(job, JobState.SUCCEEDED, _result(job, result))
+        return self._move(job, JobState.SUCCEEDED, _result(job, result), also=also)
 
-    def hold_result(self, job: Job, result: JobResult) -> bool:
+    def hold_result(self, job: Job, result: JobResult, also: Sequence[Row] = ()) -> bool:
         """running -> held: the images lie in quarantine until a person decides."""
         values = {**_result(job, result), "step": 0, "held_at": HeldAt.RESULT}
-        return self._move(job, JobState.HELD, values, {"held_at": HeldAt.RESULT})
+        return self._move(job, JobState.HELD, values, {"held_at": HeldAt.RESULT}, also)
 
-    def hold_request(self, job: Job, *, safety: dict[str, Any]) -> bool:
+    def hold_request(self, job: Job, *, safety: dict[str, Any], also: Sequence[Row] = ()) -> bool:
         """running -> held before any GPU work: a person decides whether it may run."""
         values = {"step": 0, "safety": safety, "held_at": HeldAt.REQUEST}
-        return self._move(job, JobState.HELD, values, {"held_at": HeldAt.REQUEST})
+        return self._move(job, JobState.HELD, values, {"held_at": HeldAt.REQUEST}, also)
 
-    def block(self, job: Job, result: JobResult) -> bool:
+    def block(self, job: Job, result: JobResult, also: Sequence[Row] = ()) -> bool:
         """running -> blocked by a policy rule; the result carries no images, nothing was kept."""
-        return self._move(job, JobState.BLOCKED, _result(job, result))
+        return self._move(job, JobState.BLOCKED, _result(job, result), also=also)
 
     def fail(self, job: Job, error: JobError) -> bool:
         """running -> failed, for good."""
@@ -63,7 +68,8 @@ class JobStore:
         """running -> queued again after an error of ours, not before `delay_seconds` from now."""
         values = {"step": 0, "error_count": job.error_count + 1}
         data = {"reason": "retry", "code": error.code}
-        return self._mover.make(Move.make(job, JobState.QUEUED, values, data, delay_seconds))
+        move = Move.make(job, JobState.QUEUED, values, data)
+        return self._mover.make(replace(move, delay_seconds=delay_seconds))
 
     def crash(self, job: Job) -> bool:
         """running -> queued to run alone, as after a death of its process; failed once that happened too often."""
@@ -104,8 +110,15 @@ class JobStore:
         with self._database.transaction() as connection:
             return _cancel(connection, mine)
 
-    def _move(self, job: Job, to: JobState, values: dict[str, Any], data: dict[str, Any] | None = None) -> bool:
-        return self._mover.make(Move.make(job, to, values, data))
+    def _move(
+        self,
+        job: Job,
+        to: JobState,
+        values: dict[str, Any],
+        data: dict[str, Any] | None = None,
+        also: Sequence[Row] = (),
+    ) -> bool:
+        return self._mover.make(replace(Move.make(job, to, values, data), also=tuple(also)))
 
 
 def _cancel(connection: sa.Connection, which: sa.ColumnElement[bool]) -> CanceledBatch:

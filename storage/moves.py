@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from storage.also import Row, add_rows
 from storage.certainty import certainly
 from storage.database import Database, db_now
 from storage.events import Event, add_events, known_events
@@ -30,7 +31,7 @@ class Move:
     """One job from running to `to`. `values` are plain column values; `delay_seconds` keeps a queued one waiting.
 
     It matches on (id, attempt, state = running): `attempt` is the fencing token, so a paused worker that wakes up
-    after its lease was given away matches no row. Raises ValueError when no move leads there.
+    after its lease was given away matches no row. `also` are rows that are inserted in the same commit, or not at all.
     """
 
     job: Job
@@ -38,16 +39,15 @@ class Move:
     values: dict[str, Any]
     event: Event
     delay_seconds: float = 0.0
+    also: tuple[Row, ...] = ()
 
     @classmethod
-    def make(
-        cls, job: Job, to: JobState, values: dict[str, Any], data: dict[str, Any] | None = None, delay: float = 0.0
-    ) -> Move:
-        """The move with its event, `job.<to>`, whose data a reader may see."""
+    def make(cls, job: Job, to: JobState, values: dict[str, Any], data: dict[str, Any] | None = None) -> Move:
+        """The move with its event, `job.<to>`, whose data a reader may see. Raises ValueError when none leads there."""
         if to not in TRANSITIONS[JobState.RUNNING]:
             raise ValueError(f"no move leads from running to {to}")
         event = Event(job.id, job.tenant_id, job.attempt, f"job.{to}", data or {})
-        return cls(job, to, values, event, delay)
+        return cls(job, to, values, event)
 
     @property
     def shape(self) -> tuple[JobState, tuple[str, ...]]:
@@ -112,6 +112,7 @@ def _apply_all(connection: sa.Connection, moves: Sequence[Move]) -> bool:
         if found.rowcount != len(alike):
             raise _Stale
     add_events(connection, [move.event for move in moves])
+    add_rows(connection, (row for move in moves for row in move.also))
     return True
 
 

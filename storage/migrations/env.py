@@ -2,8 +2,13 @@
 
 from alembic import context
 
-from storage.webhook_tables import metadata
+from storage import audit_tables, webhook_tables
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata, render_as_batch=True)
+# Every module that adds tables to the one metadata.
+MODULES = (audit_tables, webhook_tables)
+
+context.configure(
+    connection=context.config.attributes["connection"], target_metadata=MODULES[0].metadata, render_as_batch=True
+)
 with context.begin_transaction():
     context.run_migrations()

@@ -1,0 +1,139 @@
+"""A decision as the audit record keeps it: what was judged, by which policy, what came of it, and who answers for it.
+
+Plain values only. What is worth erasing by itself stands apart (`Prompts`, `Pictures`, `user`), because each has a
+retention of its own; storage/audit_chain.py makes columns and hashes of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+SERVICE = "inpaintd"
+
+
+class Stage(StrEnum):
+    """What a decision was about."""
+
+    PROMPT = "prompt"
+    INPUT = "input"
+    """The picture and its mask; the job went no further."""
+    RESULT = "result"
+    """What was made, and the input it was made from."""
+    REVIEW = "review"
+    """A person's decision on a job that was held."""
+    BEHAVIOR = "behavior"
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyId:
+    """Which rules were applied: `sha256` in hex is that of the policy's bytes."""
+
+    name: str
+    version: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """Both prompts of a request, in one of the forms that they pass through."""
+
+    prompt: str
+    negative_prompt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompts:
+    """The prompts as they came, as the rules read them, and as the model reads them (without the syntax of weights)."""
+
+    submitted: Wording
+    normalized: Wording
+    used: Wording
+
+
+@dataclass(frozen=True, slots=True)
+class Print:
+    """By what a picture is known again: SHA-256 of its bytes in hex; PDQ in 64 hex digits and its quality, 0..100."""
+
+    sha256: str
+    pdq: str | None = None
+    quality: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One picture that was made. Without marks where it was blocked, for then it was never marked nor stored."""
+
+    picture: Print
+    watermark_id: str | None = None
+    key_id: str | None = None
+    manifest_sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """What is known of the pictures that a decision looked at."""
+
+    input: Print | None = None
+    mask: Print | None = None
+    outputs: tuple[Output, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One decision. `findings` and `signals` are those of a verdict's `audit_dict`.
+
+    `action` is the policy's (allow, label, review, block) or a person's (approve, reject). `reason` is a code; a
+    person's decision has one. `note` is a person's own words. `user` is the pseudonym of the tenant's end-user.
+    """
+
+    stage: Stage
+    action: str
+    policy: PolicyId
+    findings: Sequence[Mapping[str, Any]] = ()
+    signals: Sequence[Mapping[str, Any]] = ()
+    prompts: Prompts | None = None
+    pictures: Pictures | None = None
+    user: str | None = None
+    actor: str = SERVICE
+    automated: bool = True
+    reason: str | None = None
+    note: str | None = None
+
+    @classmethod
+    def of_verdict(
+        cls,
+        stage: Stage,
+        policy: PolicyId,
+        verdict: Mapping[str, Any],
+        prompts: Prompts | None = None,
+        pictures: Pictures | None = None,
+        user: str | None = None,
+    ) -> Decision:
+        """What a check decided; `verdict` is its `audit_dict`."""
+        found, measured = verdict["findings"], verdict["signals"]
+        return cls(stage, verdict["action"], policy, found, measured, prompts, pictures, user)
+
+    def columns(self) -> dict[str, Any]:
+        """JSON by retention class: `record`, `prompts` (and a person's words), `hashes`, `user`; None where empty."""
+        words = {"prompts": self.prompts and asdict(self.prompts), "note": self.note}
+        return {
+            "record": self._record(),
+            "prompts": words if any(words.values()) else None,
+            "hashes": self.pictures and asdict(self.pictures),
+            "user": self.user,
+        }
+
+    def _record(self) -> dict[str, Any]:
+        return {
+            "stage": self.stage,
+            "action": self.action,
+            "policy": asdict(self.policy),
+            "findings": list(self.findings),
+            "signals": list(self.signals),
+            "actor": self.actor,
+            "automated": self.automated,
+            "reason": self.reason,
+        }
