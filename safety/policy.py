@@ -1,26 +1,23 @@
 """The policy: which rules hold, what each category means, and proof of which file said so."""
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
 from pydantic import ValidationError
 
-from safety.errors import PolicyError
+from safety.policy_files import PACKAGED, read_policy
 from safety.policy_schema import Category, PolicyDocument, RequiredClassifier
 from safety.prompts import PromptRules
 from safety.verdict import Action
-from safety.yaml_lines import Place, line_of, parse
+from safety.yaml_lines import Place
 
-PACKAGED = Path(__file__).with_name("policy.yaml")
 UNCHECKED = "unchecked"
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """One version of the rules. `sha256` is that of the file's bytes, in hex."""
+    """One version of the rules. `sha256` is that of the bytes of its files, in hex."""
 
     name: str
     version: str
@@ -54,36 +51,20 @@ def load_policy(path: Path | None = None) -> Policy:
 
 
 def load_document(path: Path = PACKAGED) -> tuple[PolicyDocument, str]:
-    """The checked content of a policy file, examples included, and its SHA-256 in hex. Raises PolicyError."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise PolicyError(f"Cannot read the policy {path}: {error.strerror}. Set INPAINTD_POLICY.") from error
-    try:
-        root, content = parse(data)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else None
-        raise _broken(path, line, error.problem or "not YAML") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise _broken(path, None, f"not YAML text ({error})") from error
-    return _checked(path, root, content), hashlib.sha256(data).hexdigest()
+    """The checked content of a policy file, examples included, and its SHA-256 in hex. Raises PolicyError.
 
-
-def _checked(path: Path, root: yaml.Node, content: object) -> PolicyDocument:
+    The hash covers the file of word lists too.
+    """
+    files = read_policy(path)
     try:
-        document = PolicyDocument.model_validate(content)
+        document = PolicyDocument.model_validate(files.content)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise _broken(path, line_of(root, first["loc"]), f"{where}: {first['msg']}") from error
+        raise files.broken(first["loc"], f"{where}: {first['msg']}") from error
     for place, problem in _inconsistencies(document):
-        raise _broken(path, line_of(root, place), problem)
-    return document
-
-
-def _broken(path: Path, line: int | None, problem: str) -> PolicyError:
-    where = f"{path}, line {line}" if line else str(path)
-    return PolicyError(f"The policy is broken: {where}: {problem}", line)
+        raise files.broken(place, problem)
+    return document, files.sha256
 
 
 def _inconsistencies(document: PolicyDocument) -> Iterator[tuple[Place, str]]:

@@ -4,11 +4,13 @@ from pathlib import Path
 import pytest
 
 from safety.errors import PolicyError
-from safety.policy import PACKAGED, load_document, load_policy
+from safety.policy import load_document, load_policy
+from safety.policy_files import PACKAGED
 from safety.scoring import rule_for
 from safety.verdict import Action
 
 TEXT = PACKAGED.read_text()
+LISTS = PACKAGED.with_name("word_lists.yaml")
 MODEL_CARD = {
     "minor_sexual": "block",
     "ncii_nudify": "block",
@@ -43,8 +45,8 @@ def _line(text: str) -> int:
 
 def test_the_packaged_policy_says_which_file_it_is() -> None:
     policy = load_policy()
-    assert policy.label == "inpaint-default@2026.1.0"
-    assert policy.sha256 == hashlib.sha256(PACKAGED.read_bytes()).hexdigest()
+    assert policy.label == "inpaint-default@2026.2.0"
+    assert policy.sha256 == hashlib.sha256(PACKAGED.read_bytes() + LISTS.read_bytes()).hexdigest()
 
 
 def test_every_category_of_the_model_card_has_an_action_and_a_sentence() -> None:
@@ -78,7 +80,7 @@ def test_score_rules_judge_their_examples() -> None:
 def test_an_operators_own_policy_is_used(tmp_path: Path) -> None:
     path = tmp_path / "own.yaml"
     path.write_text(TEXT.replace("name: inpaint-default", "name: house-rules"))
-    assert load_policy(path).label == "house-rules@2026.1.0"
+    assert load_policy(path).label == "house-rules@2026.2.0"
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
@@ -121,8 +123,8 @@ def test_a_rule_without_examples_is_refused(tmp_path: Path) -> None:
 
 def test_bad_yaml_and_repeated_keys_name_the_line(tmp_path: Path) -> None:
     assert _broken(tmp_path, "notices: [factuality]", "notices: [factuality").line is not None
-    repeated = _broken(tmp_path, "version: 2026.1.0", "version: 2026.1.0\nversion: 2026.1.1")
-    assert repeated.line == _line("version: 2026.1.0") + 1
+    repeated = _broken(tmp_path, "version: 2026.2.0", "version: 2026.2.0\nversion: 2026.2.1")
+    assert repeated.line == _line("version: 2026.2.0") + 1
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"- a\n- b\n", b"a: !!python/object:os.system {}\n"])
@@ -138,3 +140,10 @@ def test_a_policy_may_not_let_the_unchecked_pass(tmp_path: Path) -> None:
     allowed = unchecked.replace(Action.REVIEW.value, Action.ALLOW.value, 1)
     assert "unchecked" in str(_broken(tmp_path, unchecked, allowed))
     assert "unchecked" in str(_broken(tmp_path, unchecked, "\n"))
+
+
+def test_a_broken_list_of_words_names_its_own_file_and_line(tmp_path: Path) -> None:
+    (tmp_path / "policy.yaml").write_text(TEXT)
+    (tmp_path / "word_lists.yaml").write_text("people: [her]\nminors: child\n")
+    with pytest.raises(PolicyError, match=r"word_lists\.yaml, line 2: lexicons\.minors"):
+        load_policy(tmp_path / "policy.yaml")
