@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from producer.errors import Refusal
+from producer.evidence import prompt_decision
 from producer.fingerprint import fingerprint_of
 from producer.fitness import refuse_unfit
 from producer.inputs import Inputs, InputShelf
@@ -18,6 +19,7 @@ from producer.pseudonyms import pseudonym
 from producer.webhooks.addresses import AddressGuard, AddressRefused
 from safety.policy import Policy
 from safety.verdict import Action, Verdict
+from storage.audit_rows import audit_row
 from storage.broker import Doorbell
 from storage.failpoints import reach
 from storage.ids import new_id
@@ -100,6 +102,8 @@ class Submitter:
         self, tenant_id: str, job_id: str, order: Order, model: ModelDescriptor, verdict: Verdict, kept: Inputs
     ) -> NewJob:
         state = state_for(verdict.action)
+        user = None if order.user is None else self.pseudonym(tenant_id, order.user)
+        decision = prompt_decision(order.params, verdict, self.policy, kept, user)
         return NewJob(
             id=job_id,
             tenant_id=tenant_id,
@@ -113,11 +117,12 @@ class Submitter:
             held_at=HeldAt.REQUEST if state is JobState.HELD else None,
             priority=order.priority,
             deadline_seconds=order.deadline_seconds,
-            user=None if order.user is None else self.pseudonym(tenant_id, order.user),
+            user=user,
             metadata=order.metadata,
             batch=order.batch,
             idempotency_key=order.idempotency_key,
             is_retry=order.is_retry,
+            also=(audit_row(job_id, decision),),
         )
 
 

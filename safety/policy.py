@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from safety.policy_files import PACKAGED, read_policy
 from safety.policy_schema import Category, PolicyDocument, RequiredClassifier
 from safety.prompts import PromptRules
+from safety.retention_schema import Retention
 from safety.verdict import Action
 from safety.yaml_lines import Place
 
@@ -27,6 +28,7 @@ class Policy:
     prompt_rules: PromptRules
     input_classifiers: tuple[RequiredClassifier, ...]
     result_classifiers: tuple[RequiredClassifier, ...]
+    retention: Retention
 
     @property
     def label(self) -> str:
@@ -47,6 +49,7 @@ def load_policy(path: Path | None = None) -> Policy:
         prompt_rules=PromptRules(document.prompt_rules, document.categories, document.lexicons),
         input_classifiers=document.input_classifiers,
         result_classifiers=document.result_classifiers,
+        retention=document.retention,
     )
 
 

@@ -2,8 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
+from safety.retention_schema import Retention
+from safety.strict import Strict
 from safety.verdict import Action
 
 Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
@@ -13,11 +15,7 @@ _WORD = r"(?:[^\s<*]+\*?|<\d{1,3}\w*\*?)"
 Entry = Annotated[str, StringConstraints(pattern=rf"^{_WORD}(?: {_WORD})*$")]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Category(_Strict):
+class Category(Strict):
     """A kind of misuse, what is done about it by default, and what the caller is told."""
 
     severity: Severity
@@ -25,14 +23,14 @@ class Category(_Strict):
     message: Sentence
 
 
-class Example(_Strict):
+class Example(Strict):
     """A request that a rule must, or must not, apply to."""
 
     prompt: str = ""
     negative_prompt: str = ""
 
 
-class PromptRule(_Strict):
+class PromptRule(Strict):
     """Words that mean something together.
 
     Applies where each list of `all` (in the prompt) and of `negative_all` (in the negative prompt) has a hit within
@@ -56,13 +54,13 @@ class PromptRule(_Strict):
     negative: tuple[str | Example, ...] = Field(min_length=1)
 
 
-class ScoreExample(_Strict):
+class ScoreExample(Strict):
     """Scores of one image that a rule must, or must not, apply to."""
 
     scores: dict[str, float]
 
 
-class ScoreRule(_Strict):
+class ScoreRule(Strict):
     """Applies where a concept that matches one of `concepts` (shell patterns) scores above `threshold`.
 
     The first rule of a classifier that names a concept is the one that judges it.
@@ -78,7 +76,7 @@ class ScoreRule(_Strict):
     negative: tuple[ScoreExample, ...] = Field(min_length=1)
 
 
-class RequiredClassifier(_Strict):
+class RequiredClassifier(Strict):
     """A classifier without whose scores nothing passes. Concepts under `recorded` are kept and not judged."""
 
     classifier: str
@@ -87,7 +85,7 @@ class RequiredClassifier(_Strict):
     rules: tuple[ScoreRule, ...] = Field(min_length=1)
 
 
-class PolicyDocument(_Strict):
+class PolicyDocument(Strict):
     """The whole file. `notices` names the categories whose sentence goes with every result."""
 
     name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+$")]
@@ -98,3 +96,4 @@ class PolicyDocument(_Strict):
     prompt_rules: tuple[PromptRule, ...]
     input_classifiers: tuple[RequiredClassifier, ...] = ()
     result_classifiers: tuple[RequiredClassifier, ...] = Field(min_length=1)
+    retention: Retention = Retention()

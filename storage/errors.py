@@ -15,6 +15,7 @@ StorageError
 ├── ObjectMissing          the object store holds nothing under that key
 ├── ObjectStoreUnavailable the object store did not answer; worth a retry
 ├── DatabaseUnavailable    the database did not answer; worth a retry
+├── AuditHeadMissing       the audit chain has lost the row that says how it ends
 └── SettingsError          an INPAINTD_* variable has a value that cannot be used
 """
 
@@ -81,6 +82,10 @@ class ObjectStoreUnavailable(StorageError):
 
 class DatabaseUnavailable(StorageError):
     """The database did not answer. If that was at a commit, only reading the row tells whether it took effect."""
+
+
+class AuditHeadMissing(StorageError):
+    """The audit chain has lost the row that says how it ends; nothing is sealed until it is back."""
 
 
 class SettingsError(StorageError):

@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 
 from safety.verdict import Action
+from storage.also import Row
 from storage.errors import StorageError
 from storage.failpoints import reach
 from storage.job import Job, JobResult, ResultImage
@@ -34,7 +35,7 @@ from worker.tools import Tools
 log = structlog.get_logger(__name__)
 
 
-Move = Callable[[Job, JobResult], bool]
+Move = Callable[[Job, JobResult, Sequence[Row]], bool]
 
 
 class Execution:
@@ -88,7 +89,7 @@ class Execution:
             self.stop(StopReason.CANCEL)
         inputs, image_bytes = self._load()
         prepared = prepare(inputs.image, inputs.mask, self._job.params)
-        if self._check_input(inputs):
+        if self._check_input(inputs, image_bytes):
             return
         results = self._inpaint(prepared)
         composites = [compose(prepared, result.pixels) for result in results]
@@ -113,15 +114,15 @@ class Execution:
         self._sign.check()
         return patiently(lambda: self._tools.objects.get(key), self._sign)
 
-    def _check_input(self, inputs: Inputs) -> bool:
+    def _check_input(self, inputs: Inputs, image_bytes: bytes) -> bool:
         """True when the job ends here: the picture or its mask needs a person, or is refused."""
         self._sign.check()
         with self._watch.timed("check"):
-            action = self._judgement.on_input(inputs)
+            action = self._judgement.on_input(inputs, image_bytes)
         if action is Action.BLOCK:
             self._finish(self._tools.jobs.block, [], {})
         if action is Action.REVIEW:
-            self._tools.jobs.hold_request(self._job, safety=self._judgement.record)
+            self._tools.jobs.hold_request(self._job, safety=self._judgement.record, also=[self._judgement.audit])
         return action in (Action.BLOCK, Action.REVIEW)
 
     def _inpaint(self, prepared: Prepared) -> list[InpaintResult]:
@@ -156,6 +157,7 @@ class Execution:
             for made in composites:
                 self._sign.check()
                 marked.append(mark_and_sign(made, self._job, inputs.image, image_bytes, self._tools))
+        self._judgement.on_marked(marked)
         return marked
 
     def _save(self, marked: Sequence[MarkedImage], *, held: bool) -> list[ResultImage]:
@@ -167,7 +169,7 @@ class Execution:
         result = JobResult(tuple(images), {**receipt, "timings": timings}, record, self._model.identity)
         reach("before_finish")
         # If this raises, nobody knows whether the row names the images: they stay, for the collector to judge.
-        if move(self._job, result):
+        if move(self._job, result, [self._judgement.audit]):
             reach("after_commit")
             log.info("job_finished", action=record["action"], **timings)
             return

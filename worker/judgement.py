@@ -2,26 +2,42 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
 from PIL import Image
 
 from safety.checks import check_input, check_result
+from safety.hashes import pdq
 from safety.verdict import Action, Verdict
+from storage.also import Row
+from storage.audit import Decision, Output, Pictures, PolicyId, Print, Stage
+from storage.audit_rows import audit_row
 from storage.job import Job
 from storage.masks import Inputs
 from worker.images.compose import Composite
+from worker.marking import MarkedImage
 from worker.tools import Tools
 
 
 class Judgement:
-    """The verdict on a job as it grows: on the prompt at submit, on the input, on the results."""
+    """The verdict on a job as it grows: on the prompt at submit, on the input, on the results.
+
+    It also gathers the evidence of this attempt for the audit record: the picture as it was sent, the mask as it is
+    applied, each result as it leaves or, where it was blocked, as it was made.
+    """
 
     def __init__(self, job: Job, tools: Tools) -> None:
+        self._job = job
         self._policy = tools.policy
         self._classifiers = tools.models[job.params.model].classifiers
         self._verdict = Verdict.from_dict(job.safety)
+        self._stage = Stage.INPUT
+        self._attempt: list[Verdict] = []
+        self._input: Print | None = None
+        self._mask: Print | None = None
+        self._outputs: tuple[Output, ...] = ()
 
     @property
     def spotless(self) -> bool:
@@ -33,16 +49,44 @@ class Judgement:
         """All that was found so far, as the job keeps it."""
         return self._verdict.audit_dict()
 
-    def on_input(self, inputs: Inputs) -> Action:
-        """Judges the caller's picture and mask. Never raises: what cannot be checked goes to a person."""
+    @property
+    def audit(self) -> Row:
+        """The audit record of what this attempt decided, to be written with the move that follows from it."""
+        verdict, policy = Verdict.merge(*self._attempt).audit_dict(), self._policy
+        rules = PolicyId(policy.name, policy.version, policy.sha256)
+        pictures = Pictures(self._input, self._mask, self._outputs)
+        decision = Decision.of_verdict(self._stage, rules, verdict, pictures=pictures, user=self._job.user)
+        return audit_row(self._job.id, decision)
+
+    def on_input(self, inputs: Inputs, data: bytes) -> Action:
+        """Judges the caller's picture, sent as `data`, and its mask. What cannot be checked goes to a person."""
         image, mask = Image.fromarray(inputs.image.rgb), Image.fromarray(inputs.mask)
+        self._input, self._mask = _print(data, image), _print(inputs.mask.tobytes(), mask)
         return self._add(check_input(image, mask, self._policy, self._classifiers))
 
     def on_results(self, composites: Sequence[Composite]) -> Action:
         """Judges each composite; the strictest judgement holds for all."""
+        self._stage = Stage.RESULT
+        self._outputs = tuple(Output(_print(made.image.tobytes(), made.image)) for made in composites)
         verdicts = [check_result(made.image, made.region, self._policy, self._classifiers) for made in composites]
         return self._add(Verdict.merge(*verdicts))
 
+    def on_marked(self, marked: Sequence[MarkedImage]) -> None:
+        """Notes the files that the results, in their order, became."""
+        self._outputs = tuple(map(_output, self._outputs, marked))
+
     def _add(self, verdict: Verdict) -> Action:
+        self._attempt.append(verdict)
         self._verdict = Verdict.merge(self._verdict, verdict)
         return verdict.action
+
+
+def _output(made: Output, file: MarkedImage) -> Output:
+    # The mark hardly moves a perceptual hash: that of the composite serves for the file.
+    picture = Print(hashlib.sha256(file.data).hexdigest(), made.picture.pdq, made.picture.quality)
+    return Output(picture, file.watermark_id)
+
+
+def _print(data: bytes, image: Image.Image) -> Print:
+    found = pdq(image)
+    return Print(hashlib.sha256(data).hexdigest(), found.hex, found.quality)

@@ -40,8 +40,10 @@ def worker() -> None:
 def keeper() -> None:
     """Take back lost jobs, expire late ones, ring again and erase what is old, until interrupted."""
     from producer.keeper.program import run_keeper
+    from safety.policy import load_policy
+    from safety.settings import SafetySettings
 
-    run_keeper(_settings(), ProducerSettings.from_env())
+    run_keeper(_settings(), ProducerSettings.from_env(), load_policy(SafetySettings.from_env().policy))
 
 
 def _settings() -> StorageSettings:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import structlog
 from redis import Redis
 
+from producer.keeper.audit import erasing_columns, sealing
 from producer.keeper.deliver import Courier, delivering
 from producer.keeper.erase import erasing, forgetting_keys
 from producer.keeper.expire import expiring
@@ -21,6 +22,8 @@ from producer.keeper.unserved import failing_unserved
 from producer.settings import ProducerSettings
 from producer.webhooks.addresses import AddressGuard
 from producer.webhooks.sender import Sender
+from safety.policy import Policy
+from storage.audit_store import AuditStore
 from storage.broker import Doorbell
 from storage.database import Database
 from storage.delivery_store import DeliveryStore
@@ -58,7 +61,7 @@ class Connections:
         self.database.close()
 
 
-def run_keeper(storage: StorageSettings, producer: ProducerSettings) -> None:
+def run_keeper(storage: StorageSettings, producer: ProducerSettings, policy: Policy) -> None:
     """Keeps until SIGINT or SIGTERM. Raises OSError when the port of its metrics is taken."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -68,14 +71,18 @@ def run_keeper(storage: StorageSettings, producer: ProducerSettings) -> None:
     try:
         with serving(metrics, producer.host, producer.keeper_metrics_port):
             log.info("keeper_started")
-            Keeper(duties(connections, storage, producer, stop), metrics).run(stop)
+            Keeper(duties(connections, storage, producer, policy, stop), metrics).run(stop)
     finally:
         connections.close()
     log.info("keeper_stopped")
 
 
 def duties(
-    connections: Connections, storage: StorageSettings, producer: ProducerSettings, stop: threading.Event
+    connections: Connections,
+    storage: StorageSettings,
+    producer: ProducerSettings,
+    policy: Policy,
+    stop: threading.Event,
 ) -> list[Duty]:
     """Every duty that the settings ask for."""
     leases = LeaseStore(connections.database, storage.lease_seconds)
@@ -85,6 +92,8 @@ def duties(
         failing_unserved(connections.database, storage.sources),
         ringing(JobReader(connections.database), connections.doorbell, connections.redis),
         delivering(_courier(connections, producer)),
+        sealing(AuditStore(connections.database), stop),
+        erasing_columns(AuditStore(connections.database), policy.retention.model_dump(), stop),
     ]
     return asked + _clearing(connections, producer, stop)
 

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from PIL import Image
 
+from storage.audit_store import AuditStore
 from storage.params import InpaintParams
 from tests.contract.api.serving import NATIVE_SIZE, Tenant, data_uri, encoded, finish, mask, photo, request
 
@@ -180,3 +181,17 @@ def test_a_hundred_waiters_leave_room_for_everybody_else(tenant: Tenant) -> None
     # With a thread for each waiter, the read would have to wait for the first of them to give up.
     assert took < 10
     assert statuses == ["succeeded"] * 100
+
+
+def test_what_was_decided_on_a_prompt_is_on_record_in_every_form_of_its_words(tenant: Tenant) -> None:
+    job = tenant.accepted(prompt="A (réd:1.2) CIRCLE", prompt_syntax="a1111", user="ann")
+    (record,) = AuditStore(tenant.stack.services.database).of(job["id"])
+    content, words = record.content, record.content["prompts"]["prompts"]
+    assert (content["record"]["stage"], content["record"]["action"]) == ("prompt", "allow")
+    assert {form: both["prompt"] for form, both in words.items()} == {
+        "submitted": "A (réd:1.2) CIRCLE",
+        "normalized": "a red circle",
+        "used": "A réd CIRCLE",
+    }
+    assert content["user"].startswith("usr_")
+    assert len(content["hashes"]["input"]["sha256"]) == len(content["hashes"]["mask"]["sha256"]) == 64

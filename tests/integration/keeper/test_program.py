@@ -17,6 +17,7 @@ import pytest
 
 from producer.keeper.program import Connections, duties
 from producer.settings import ProducerSettings
+from safety.policy import load_policy
 from storage.database import Database, db_now
 from storage.ids import new_id
 from storage.job import Job, JobState
@@ -59,10 +60,10 @@ def storage(sqlite_url: str, redis_url: str, tmp_path: Path) -> StorageSettings:
 )
 def test_the_settings_say_what_is_erased(storage: StorageSettings, settings: ProducerSettings, more: set[str]) -> None:
     connections = Connections.open(storage)
-    names = {duty.name for duty in duties(connections, storage, settings, threading.Event())}
+    names = {duty.name for duty in duties(connections, storage, settings, load_policy(), threading.Event())}
     connections.close()
     assert names & {"orphans", "erase_jobs", "erase_files"} == more
-    assert {"reap", "expire", "ring", "forget_keys"} <= names
+    assert {"reap", "expire", "ring", "forget_keys", "seal_audit", "erase_audit"} <= names
 
 
 @dataclass(frozen=True)
