@@ -8,7 +8,7 @@ JOBS ?= 120
 FAULTS ?= 12
 SEED ?=
 
-.PHONY: demo test chaos bench-queue bench-engine check format install clean
+.PHONY: demo test chaos bench-queue bench-engine bench-watermark check format install clean
 
 demo: $(INSTALLED)  ## start everything embedded, run real jobs, show a table and a contact sheet
 	HF_HUB_OFFLINE=1 $(BIN)/python -m producer.demo
@@ -29,6 +29,13 @@ bench-engine: $(INSTALLED)  ## goodput on a virtual clock, drawn as a chart; the
 	$(BIN)/python -m bench.engine_goodput --chart docs/engine-goodput.svg
 	HF_HUB_OFFLINE=1 $(BIN)/python -m bench.engine_cpu
 	HF_HUB_OFFLINE=1 $(BIN)/python -m bench.engine_idle
+
+# --no-deps, because invisible-watermark asks for opencv-python, which would lie over the headless one of the worker;
+# so its group names everything that it needs.
+bench-watermark: $(INSTALLED)  ## the watermark after all that happens to pictures, beside dwtDctSvd and rivaGan
+	$(BIN)/python -m pip install --quiet -c constraints.txt --group bench
+	$(BIN)/python -m pip install --quiet --no-deps -c constraints.txt --group bench-rivals
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m bench.watermark_robustness
 
 check: $(INSTALLED)  ## ruff, mypy and the walls between the rooms
 	$(BIN)/ruff check .

@@ -125,7 +125,7 @@ Row = tuple[str, float, str, float]
 
 def measure(chosen: argparse.Namespace) -> list[Row]:
     """Draw, judge and check everything: name, value, sense and target of each figure."""
-    pipeline, checker = _load(chosen.model)
+    pipeline, checker = load_pipeline(chosen.model), _load_checker(chosen.model)
     wanted, photographs = shape_tasks(), load_photographs()
     asked = [task for _, _, task in wanted]
     silent = [Task("", t.before, t.mask, t.seed) for t in asked]
@@ -147,13 +147,17 @@ def measure(chosen: argparse.Namespace) -> list[Row]:
     ]
 
 
-def _load(model: Path) -> tuple[StableDiffusionInpaintPipeline, StableDiffusionSafetyChecker]:
-    """The checker apart from the pipeline: it must see composites, and flagged pictures must not turn black."""
+def load_pipeline(model: Path) -> StableDiffusionInpaintPipeline:
+    """Without the checker, which must see composites, and would turn flagged pictures black."""
     pipeline = StableDiffusionInpaintPipeline.from_pretrained(
         model, safety_checker=None, requires_safety_checker=False, dtype=torch.float32
     )
     pipeline.set_progress_bar_config(disable=True)
-    return pipeline, StableDiffusionSafetyChecker.from_pretrained(model / "safety_checker", dtype=torch.float32)
+    return pipeline
+
+
+def _load_checker(model: Path) -> StableDiffusionSafetyChecker:
+    return StableDiffusionSafetyChecker.from_pretrained(model / "safety_checker", dtype=torch.float32)
 
 
 def main() -> int:
