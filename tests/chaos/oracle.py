@@ -14,6 +14,7 @@ from storage.errors import ObjectMissing
 from storage.job import TERMINAL, JobState
 from storage.object_store import ObjectStore
 from storage.tables import job_events, jobs
+from tests.chaos.records import Records
 
 Row = sa.Row[Any]
 
@@ -25,6 +26,7 @@ class Oracle:
         with database.reading() as connection:
             self._rows = {row.id: row for row in connection.execute(sa.select(jobs))}
             events = connection.execute(sa.select(job_events).order_by(job_events.c.id)).all()
+        self._records = Records(database)
         self._events: dict[str, list[Row]] = defaultdict(list)
         for event in events:
             self._events[event.job_id].append(event)
@@ -34,6 +36,7 @@ class Oracle:
         found = [f"{job_id} was accepted and is not there" for job_id in accepted if job_id not in self._rows]
         for row in self._rows.values():
             found += [f"{row.id}: {problem}" for problem in _wrong_images(row, objects)]
+            found += [f"{row.id}: {problem}" for problem in self._records.problems_of(row)]
         return found + self.histories() + self._orphans(objects)
 
     def histories(self) -> list[str]:

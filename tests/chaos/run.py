@@ -22,6 +22,7 @@ from tests.chaos.deployment import Deployment, deployment
 from tests.chaos.faults import draw
 from tests.chaos.oracle import Oracle
 from tests.chaos.receiver import Receiver, receiver
+from tests.chaos.records import Records, broken_chain
 from tests.chaos.stream import Stream
 
 STEP_SECONDS = 0.01
@@ -83,10 +84,14 @@ def _examine(made: Deployment, stream: Stream, received: Receiver) -> Report:
             seconds=0.0,
             outcomes=found.outcomes(),
             attempts=found.attempts(),
-            problems=found.problems(stream.accepted, objects) + late,
+            problems=found.problems(stream.accepted, objects) + late + _unproven(database, stream),
         )
     finally:
         database.close()
+
+
+def _unproven(database: Database, stream: Stream) -> list[str]:
+    return Records(database).unjudged(stream.accepted) + broken_chain(database)
 
 
 def _settled(database: Database) -> Oracle:
