@@ -1,6 +1,7 @@
 """The error tree of the producer package.
 
 ProducerError
+├── NotHeld    a decision on a job that does not wait for one
 └── Refusal    a request that cannot be carried out, with a stable code and a sentence for its sender
 """
 
@@ -12,6 +13,10 @@ from dataclasses import dataclass
 
 class ProducerError(Exception):
     """Base of every error this package raises on purpose."""
+
+
+class NotHeld(ProducerError):
+    """A person decided on a job that does not wait for a decision, or no longer does."""
 
 
 @dataclass(frozen=True, slots=True)

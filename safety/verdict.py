@@ -1,7 +1,7 @@
 """What a check concludes: findings for the caller, signals for the audit record."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -60,13 +60,22 @@ class Signal:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiver:
+    """A person's word that what `rule` found at `stage` shall not hold the job again. It never undoes a block."""
+
+    stage: Stage
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
-    """The outcome of one or more checks under one policy (`name@version`)."""
+    """The outcome of one or more checks under one policy (`name@version`). `action` counts no waived finding."""
 
     action: Action
     policy: str
     findings: tuple[Finding, ...] = ()
     signals: tuple[Signal, ...] = ()
+    waived: tuple[Waiver, ...] = ()
 
     @classmethod
     def of(cls, policy: str, findings: Iterable[Finding], signals: Iterable[Signal] = ()) -> "Verdict":
@@ -76,7 +85,7 @@ class Verdict:
 
     @staticmethod
     def merge(*verdicts: "Verdict") -> "Verdict":
-        """One verdict out of several, in order: strictest action, last policy, all findings and signals.
+        """One verdict out of several, in order: strictest action, last policy, everything else of all.
 
         Raises ValueError without any verdict, for nothing judged is not the same as allowed.
         """
@@ -85,9 +94,22 @@ class Verdict:
         return Verdict(
             strictest(v.action for v in verdicts),
             verdicts[-1].policy,
-            tuple(f for v in verdicts for f in v.findings),
-            tuple(s for v in verdicts for s in v.signals),
+            # A job that a person let pass is judged again, and most of what is found then is known.
+            tuple(dict.fromkeys(f for v in verdicts for f in v.findings)),
+            tuple(dict.fromkeys(s for v in verdicts for s in v.signals)),
+            tuple(dict.fromkeys(w for v in verdicts for w in v.waived)),
         )
+
+    @property
+    def waivable(self) -> tuple[Waiver, ...]:
+        """What a person who lets this pass waives: every finding that asks for a person."""
+        return tuple(dict.fromkeys(_waiver(f) for f in self.findings if f.action is Action.REVIEW))
+
+    def waiving(self, waivers: Iterable[Waiver]) -> "Verdict":
+        """This verdict after a person's word on some of its findings, or on the same findings of an earlier run."""
+        waived = tuple(dict.fromkeys((*self.waived, *waivers)))
+        counted = (f.action for f in self.findings if f.action is not Action.REVIEW or _waiver(f) not in waived)
+        return replace(self, action=strictest(counted), waived=waived)
 
     @property
     def deciding(self) -> Finding | None:
@@ -100,10 +122,11 @@ class Verdict:
         return {"action": self.action.value, "policy": self.policy, "findings": findings}
 
     def audit_dict(self) -> dict[str, Any]:
-        """Everything, ready for JSON: `as_dict` with the action of each finding, and the signals."""
+        """Everything, ready for JSON: `as_dict` with the action of each finding, the signals and the waivers."""
         findings = [_public(f) | {"action": f.action.value} for f in self.findings]
         signals = [asdict(s) for s in self.signals]
-        return {"action": self.action.value, "policy": self.policy, "findings": findings, "signals": signals}
+        waived = [asdict(w) for w in self.waived]
+        return self.as_dict() | {"findings": findings, "signals": signals, "waived": waived}
 
     @classmethod
     def from_dict(cls, audit: Mapping[str, Any]) -> "Verdict":
@@ -113,7 +136,13 @@ class Verdict:
             audit["policy"],
             tuple(_finding(f) for f in audit["findings"]),
             tuple(Signal(**s) for s in audit["signals"]),
+            # Verdicts of earlier versions have none.
+            tuple(Waiver(Stage(w["stage"]), w["rule"]) for w in audit.get("waived", ())),
         )
+
+
+def _waiver(finding: Finding) -> Waiver:
+    return Waiver(finding.stage, finding.rule)
 
 
 def _public(finding: Finding) -> dict[str, Any]:

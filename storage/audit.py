@@ -83,7 +83,7 @@ class Pictures:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One decision. `findings` and `signals` are those of a verdict's `audit_dict`.
+    """One decision. `findings`, `signals` and `waived` are those of a verdict's `audit_dict`.
 
     `action` is the policy's (allow, label, review, block) or a person's (approve, reject). `reason` is a code; a
     person's decision has one. `note` is a person's own words. `user` is the pseudonym of the tenant's end-user.
@@ -94,6 +94,7 @@ class Decision:
     policy: PolicyId
     findings: Sequence[Mapping[str, Any]] = ()
     signals: Sequence[Mapping[str, Any]] = ()
+    waived: Sequence[Mapping[str, Any]] = ()
     prompts: Prompts | None = None
     pictures: Pictures | None = None
     user: str | None = None
@@ -113,8 +114,8 @@ class Decision:
         user: str | None = None,
     ) -> Decision:
         """What a check decided; `verdict` is its `audit_dict`."""
-        found, measured = verdict["findings"], verdict["signals"]
-        return cls(stage, verdict["action"], policy, found, measured, prompts, pictures, user)
+        lists = (verdict["findings"], verdict["signals"], verdict.get("waived", ()))
+        return cls(stage, verdict["action"], policy, *lists, prompts, pictures, user)
 
     def columns(self) -> dict[str, Any]:
         """JSON by retention class: `record`, `prompts` (and a person's words), `hashes`, `user`; None where empty."""
@@ -133,6 +134,7 @@ class Decision:
             "policy": asdict(self.policy),
             "findings": list(self.findings),
             "signals": list(self.signals),
+            "waived": list(self.waived),
             "actor": self.actor,
             "automated": self.automated,
             "reason": self.reason,

@@ -159,6 +159,7 @@ jobs = sa.Table(
     partial_index("ix_jobs_tenant_queued", "tenant_id", where="state = 'queued'"),
     partial_index("ix_jobs_tenant_running", "tenant_id", where="state = 'running'"),
     partial_index("ix_jobs_kept", "finished_at", where="finished_at IS NOT NULL AND erased_at IS NULL"),
+    partial_index("ix_jobs_held", "id", where="state = 'held'"),
     partial_index("ix_jobs_running", "lease_expires_at", where="state = 'running'"),
     # The largest key ever claimed of a model is its virtual time: one look at the end of this index.
     partial_index("ix_jobs_claimed_key", "model_alias", "fair_key", where="attempt > 0"),

@@ -33,6 +33,7 @@ class Judgement:
         self._policy = tools.policy
         self._classifiers = tools.models[job.params.model].classifiers
         self._verdict = Verdict.from_dict(job.safety)
+        self._waived = self._verdict.waived
         self._stage = Stage.INPUT
         self._attempt: list[Verdict] = []
         self._input: Print | None = None
@@ -41,8 +42,8 @@ class Judgement:
 
     @property
     def spotless(self) -> bool:
-        """Whether nothing so far asks for so much as a label."""
-        return self._verdict.action is Action.ALLOW
+        """Whether nothing so far asks for so much as a label, and nobody had to let it pass."""
+        return self._verdict.action is Action.ALLOW and not self._verdict.waived
 
     @property
     def record(self) -> dict[str, Any]:
@@ -75,7 +76,9 @@ class Judgement:
         """Notes the files that the results, in their order, became."""
         self._outputs = tuple(map(_output, self._outputs, marked))
 
-    def _add(self, verdict: Verdict) -> Action:
+    def _add(self, found: Verdict) -> Action:
+        # What a person has let pass does not hold the job a second time.
+        verdict = found.waiving(self._waived)
         self._attempt.append(verdict)
         self._verdict = Verdict.merge(self._verdict, verdict)
         return verdict.action

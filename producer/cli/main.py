@@ -18,6 +18,8 @@ COMMANDS = {
     "get": "producer.cli.jobs:get",
     "keys": "producer.cli.admin:keys",
     "tenants": "producer.cli.tenants:tenants",
+    "review": "producer.cli.review:review",
+    "audit": "producer.cli.audit:audit",
     "migrate": "producer.cli.admin:migrate",
     "doctor": "producer.cli.admin:doctor",
 }

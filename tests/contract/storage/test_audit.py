@@ -58,6 +58,7 @@ def test_a_record_says_all_there_is_to_say(database: Database, store: AuditStore
             "policy": {"name": "test", "version": "1.0.0", "sha256": "ab" * 32},
             "findings": [{"rule": "prompt.x", "category": "gore", "action": "allow"}],
             "signals": [SIGNAL],
+            "waived": [],
             "actor": "ada",
             "automated": False,
             "reason": "consent_shown",

@@ -3,44 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
-from producer.cli import main
 from storage.database import Database
 from storage.key_store import KeyStore
-
-Admin = Callable[..., Result]
-
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    """A database that is not there yet."""
-    return f"sqlite:///{tmp_path / 'inpaintd.db'}"
-
-
-@pytest.fixture
-def admin(url: str, redis_url: str, tmp_path: Path) -> Admin:
-    """Runs a command in a sound deployment; named variables change its settings."""
-    sound = {
-        "INPAINTD_DATABASE_URL": url,
-        "INPAINTD_REDIS_URL": redis_url,
-        "INPAINTD_OBJECTS": f"file://{tmp_path / 'objects'}",
-        "INPAINTD_MODEL": "sd-legacy/stable-diffusion-inpainting",
-        "INPAINTD_MODELS": "wide=diffusers/stable-diffusion-xl-1.0-inpainting-0.1",
-        "INPAINTD_MARK_SECRET": "0123456789abcdef",
-        "INPAINTD_CREDENTIALS_DIR": str(tmp_path / "credentials"),
-        "INPAINTD_USER_SECRET": "0123456789abcdef",
-        "INPAINTD_POLICY": "",
-    }
-
-    def invoke(*arguments: str, **changes: str) -> Result:
-        return CliRunner(env={**sound, **changes}).invoke(main, arguments)
-
-    return invoke
+from tests.unit.cli.conftest import Admin
 
 
 def test_a_first_key_is_two_commands_away(admin: Admin, url: str) -> None:

@@ -18,10 +18,13 @@ import pytest
 from PIL import ExifTags, Image
 
 from safety.credentials import read
-from storage.job import JobState
+from safety.verdict import Action, Finding, Stage, Verdict
+from storage.job import HeldAt, JobState
+from storage.review_store import ReviewStore
 from tests.jobs import VERDICT, make_due
 from tests.unit.images.samples import encoded
 from tests.unit.worker.workbench import CLEAN, Bench, Judge, hook
+from worker import judgement
 from worker.errors import DeviceLost, NumericalFailure, OutOfMemory, PromptTooLong
 from worker.execution import Execution
 from worker.outcomes import MAX_ERRORS
@@ -258,3 +261,29 @@ def test_the_verdict_on_the_prompt_stays_on_record(bench: Bench) -> None:
              "span": [0, 4], "action": "label"}  # fmt: skip
     bench.execute(replace(job, safety={**VERDICT, "action": "label", "findings": [asked]}))
     assert bench.row(job).safety["findings"][0]["rule"] == "prompt.note"
+
+
+def finding(action: Action) -> Verdict:
+    """What a check of the input might say."""
+    return Verdict.of("p@1.0.0", [Finding("input.likeness", "impersonation", 4, Stage.REQUEST, action, "A face.")])
+
+
+def test_what_a_person_let_pass_does_not_hold_the_job_again_but_a_block_stands(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judgement, "check_input", lambda *_: finding(Action.REVIEW))
+    held = bench.run()
+    assert (held.state, held.held_at) == (JobState.HELD, HeldAt.REQUEST)
+    verdict = Verdict.from_dict(held.safety)
+    passed = verdict.waiving(verdict.waivable).audit_dict()
+    assert ReviewStore(bench.tools.database).approve(held, safety=passed)
+    (again,) = bench.desk.claim()
+    bench.execute(again)
+    done = bench.row(again)
+    assert (done.state, done.safety["action"]) == (JobState.SUCCEEDED, "allow")
+    assert [found["rule"] for found in done.safety["findings"]] == ["input.likeness", "notice.factuality"]
+
+    monkeypatch.setattr(judgement, "check_input", lambda *_: finding(Action.BLOCK))
+    blocked = bench.store()
+    bench.execute(replace(blocked, safety=passed))
+    assert bench.row(blocked).state is JobState.BLOCKED
