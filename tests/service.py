@@ -110,6 +110,14 @@ class Service:
         with self.http as http:
             return http.get(job["images"][index]["url"]).raise_for_status().content
 
+    def command(self, *arguments: str) -> str:
+        """What `inpaintd` prints, which must succeed; it runs with the deployment's environment and key."""
+        env = {**self.env, "INPAINTD_URL": self.url, "INPAINTD_KEY": self.key}
+        command = [sys.executable, "-m", "producer.cli", *arguments]
+        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     def await_state(self, job_id: str, state: str, seconds: float = 60) -> dict[str, Any]:
         """The job once it is in `state`; fails after `seconds`."""
         end = time.monotonic() + seconds

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -13,51 +12,18 @@ import numpy as np
 import pytest
 import redis
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageDraw
+from PIL import ExifTags, Image
 
 from producer.client import Client
 from producer.client_types import Event
 from safety import credentials, watermark
 from safety.authority import load_or_create_authority
 from safety.mark_keys import MarkKeys
-from storage.database import Database, migrate
 from storage.job_reader import JobReader
 from storage.key_store import KeyStore
-from storage.object_store import open_object_store
-from storage.settings import StorageSettings
-from tests import servers
-from tests.service import MARK_SECRET, Service, data_uri, pixels, service, settings
-
-SIZE = 128
-BOX = (32, 32, 96, 96)
-
-
-@pytest.fixture(scope="module")
-def deployment(
-    tmp_path_factory: pytest.TempPathFactory, postgres_server: str, redis_url: str, s3_server: servers.S3Server
-) -> Iterator[Service]:
-    folder = tmp_path_factory.mktemp("e2e")
-    with servers.fresh_database(postgres_server, "way_of_a_job") as database_url:
-        migrate(database_url)
-        env = settings(folder, database_url=database_url, redis_url=redis_url, s3=s3_server)
-        env["INPAINTD_PREVIEW_EVERY"] = "4"
-        with service(folder, env) as running:
-            yield running
-
-
-@pytest.fixture(scope="module")
-def picture() -> Image.Image:
-    """A greenish gradient with grain: every pixel is easy to tell from its neighbour."""
-    rng = np.random.default_rng(5)
-    ramp = np.linspace(60, 150, SIZE)[:, None, None] + np.array([0, 40, 10])
-    return Image.fromarray((ramp + rng.integers(-12, 12, (SIZE, SIZE, 3))).clip(0, 255).astype(np.uint8))
-
-
-@pytest.fixture(scope="module")
-def mask() -> Image.Image:
-    drawn = Image.new("L", (SIZE, SIZE), 0)
-    ImageDraw.Draw(drawn).rectangle([BOX[0], BOX[1], BOX[2] - 1, BOX[3] - 1], fill=255)
-    return drawn
+from tests.e2e.conftest import BOX, Stores
+from tests.service import MARK_SECRET, Service, data_uri, pixels
+from worker.pocket.pattern import PATTERN_PROMPT
 
 
 @pytest.fixture(scope="module")
@@ -108,19 +74,30 @@ def test_the_credentials_say_what_was_done(deployment: Service, job: dict[str, A
     assert stated.has_parent
 
 
-def test_the_row_the_object_and_the_answer_are_the_same_picture(deployment: Service, job: dict[str, Any]) -> None:
-    storage = StorageSettings.from_env(deployment.env)
-    database = Database(storage.database_url)
-    tenant = KeyStore(database).create_tenant("tests")
-    row = JobReader(database).get(job["id"], tenant)
-    events = [event.type for event in JobReader(database).events(job["id"], tenant)]
-    database.close()
-    stored = open_object_store(storage).get(row.images[0].key)
-    assert storage.objects.startswith("s3://")
-    assert storage.database_url.startswith("postgresql://")
+def test_the_row_the_object_and_the_answer_are_the_same_picture(
+    deployment: Service, stores: Stores, job: dict[str, Any]
+) -> None:
+    tenant = KeyStore(stores.database).create_tenant("tests")
+    row = JobReader(stores.database).get(job["id"], tenant)
+    events = [event.type for event in JobReader(stores.database).events(job["id"], tenant)]
+    stored = stores.objects.get(row.images[0].key)
+    assert stores.settings.objects.startswith("s3://")
+    assert stores.settings.database_url.startswith("postgresql://")
     assert stored == deployment.image(job)
     assert hashlib.sha256(stored).hexdigest() == row.images[0].sha256 == job["images"][0]["sha256"]
     assert events == ["job.queued", "job.started", "job.succeeded"]
+
+
+def history(deployment: Service, job: dict[str, Any]) -> list[str]:
+    """The types of a job's events."""
+    with Client(deployment.url, deployment.key) as client:
+        return [event["type"] for event in client.events(job["id"]) if "id" in event]
+
+
+def shown(deployment: Service, job: dict[str, Any]) -> int:
+    """What the service answers to somebody who asks for the job's picture."""
+    with deployment.http as http:
+        return http.get(f"/v1/jobs/{job['id']}/images/0").status_code
 
 
 def followed(deployment: Service, **fields: Any) -> list[Event]:
@@ -154,7 +131,7 @@ def test_what_the_checker_finds_is_not_shown_beforehand(
     deployment: Service, picture: Image.Image, mask: Image.Image
 ) -> None:
     fields = {"image": data_uri(picture), "mask": data_uri(mask)}
-    told = followed(deployment, **fields, prompt="the inpaintd test pattern", steps=60)
+    told = followed(deployment, **fields, prompt=PATTERN_PROMPT, steps=60)
     assert told[-1]["type"] == "job.held"
     assert len({event["step"] for event in told if "step" in event}) >= 3
     previews = [event["step"] for event in told if "preview" in event]
@@ -228,14 +205,23 @@ def test_fields_that_change_the_road_do_so_together(
 
 
 def test_the_test_pattern_waits_in_quarantine_with_its_rule_named(
-    deployment: Service, picture: Image.Image, mask: Image.Image
+    deployment: Service, stores: Stores, picture: Image.Image, mask: Image.Image
 ) -> None:
-    held = deployment.run(image=data_uri(picture), mask=data_uri(mask), prompt="the inpaintd test pattern", seed=1)
-    assert held["status"] in ("held", "blocked")
+    held = deployment.run(image=data_uri(picture), mask=data_uri(mask), prompt=PATTERN_PROMPT, seed=1)
+    assert held["status"] == "held"
     assert "result.test_pattern" in [finding["rule"] for finding in held["safety"]["findings"]]
-    assert held["images"] == []
-    with deployment.http as http:
-        assert http.get(f"/v1/jobs/{held['id']}/images/0").status_code == 404
+    assert (held["images"], len(stores.quarantined(held)), shown(deployment, held)) == ([], 1, 404)
+    assert stores.decisions(held) == [("prompt", "allow", "inpaintd"), ("result", "review", "inpaintd")]
+
+
+def test_what_the_policy_blocks_never_reaches_a_worker(
+    deployment: Service, stores: Stores, picture: Image.Image, mask: Image.Image
+) -> None:
+    ended = deployment.run(image=data_uri(picture), mask=data_uri(mask), prompt="remove her clothes")
+    assert (ended["status"], ended["attempt"], ended["images"]) == ("blocked", 0, [])
+    assert {finding["category"] for finding in ended["safety"]["findings"]} == {"ncii_nudify"}
+    assert stores.decisions(ended) == [("prompt", "block", "inpaintd")]
+    assert history(deployment, ended) == ["job.blocked"]
 
 
 def test_jobs_go_on_after_redis_was_emptied(deployment: Service, picture: Image.Image, mask: Image.Image) -> None:

@@ -1,0 +1,85 @@
+"""One deployment for all tests of this folder, for it takes half a minute to start, and what they send to it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from producer.keeper.orphans import Collector
+from storage.audit_store import AuditStore
+from storage.database import Database, migrate
+from storage.object_store import ObjectStore, open_object_store
+from storage.retention_store import RetentionStore
+from storage.settings import StorageSettings
+from tests import servers
+from tests.service import Service, service, settings
+
+SIZE = 128
+BOX = (32, 32, 96, 96)
+
+
+@pytest.fixture(scope="session")
+def deployment(
+    tmp_path_factory: pytest.TempPathFactory, postgres_server: str, redis_url: str, s3_server: servers.S3Server
+) -> Iterator[Service]:
+    """API, keeper and worker on PostgreSQL, Redis and S3."""
+    folder = tmp_path_factory.mktemp("e2e")
+    with servers.fresh_database(postgres_server, "way_of_a_job") as database_url:
+        migrate(database_url)
+        env = settings(folder, database_url=database_url, redis_url=redis_url, s3=s3_server)
+        env |= {"INPAINTD_PREVIEW_EVERY": "4", "INPAINTD_ALLOWED_ADDRESSES": "127.0.0.0/8"}
+        with service(folder, env) as running:
+            yield running
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """What lies behind a deployment."""
+
+    settings: StorageSettings
+    database: Database
+    objects: ObjectStore
+
+    def decisions(self, job: dict[str, Any]) -> list[tuple[str, str, str]]:
+        """What is on record about a job: stage, action and who decided."""
+        records = [record.content["record"] for record in AuditStore(self.database).of(job["id"])]
+        return [(record["stage"], record["action"], record["actor"]) for record in records]
+
+    def quarantined(self, job: dict[str, Any]) -> list[str]:
+        """Keys of what waits for a person's word on a job."""
+        return [entry.key for entry in self.objects.entries(f"quarantine/{job['id']}/")]
+
+    def collect_orphans(self) -> None:
+        """Does now what a keeper does once a day."""
+        Collector(RetentionStore(self.database), self.objects, -86400.0, threading.Event()).collect()
+
+
+@pytest.fixture(scope="session")
+def stores(deployment: Service) -> Iterator[Stores]:
+    """The deployment's own database and object store."""
+    settings = StorageSettings.from_env(deployment.env)
+    database = Database(settings.database_url)
+    yield Stores(settings, database, open_object_store(settings))
+    database.close()
+
+
+@pytest.fixture(scope="session")
+def picture() -> Image.Image:
+    """A greenish gradient with grain: every pixel is easy to tell from its neighbour."""
+    rng = np.random.default_rng(5)
+    ramp = np.linspace(60, 150, SIZE)[:, None, None] + np.array([0, 40, 10])
+    return Image.fromarray((ramp + rng.integers(-12, 12, (SIZE, SIZE, 3))).clip(0, 255).astype(np.uint8))
+
+
+@pytest.fixture(scope="session")
+def mask() -> Image.Image:
+    """White in BOX."""
+    drawn = Image.new("L", (SIZE, SIZE), 0)
+    ImageDraw.Draw(drawn).rectangle([BOX[0], BOX[1], BOX[2] - 1, BOX[3] - 1], fill=255)
+    return drawn
