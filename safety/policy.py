@@ -7,9 +7,11 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from safety.policy_files import PACKAGED, read_policy
-from safety.policy_schema import Category, PolicyDocument, RequiredClassifier
+from safety.policy_schema import Category, PolicyDocument
 from safety.prompts import PromptRules
 from safety.retention_schema import Retention
+from safety.signal_schema import RequiredSignal, SignalRule
+from safety.signal_sections import rules_on_signals, unmeasured
 from safety.verdict import Action
 from safety.yaml_lines import Place
 
@@ -26,8 +28,10 @@ class Policy:
     categories: Mapping[str, Category]
     notices: tuple[str, ...]
     prompt_rules: PromptRules
-    input_classifiers: tuple[RequiredClassifier, ...]
-    result_classifiers: tuple[RequiredClassifier, ...]
+    input_signals: tuple[RequiredSignal, ...]
+    input_rules: tuple[SignalRule, ...]
+    result_signals: tuple[RequiredSignal, ...]
+    result_rules: tuple[SignalRule, ...]
     retention: Retention
 
     @property
@@ -47,8 +51,10 @@ def load_policy(path: Path | None = None) -> Policy:
         categories=document.categories,
         notices=document.notices,
         prompt_rules=PromptRules(document.prompt_rules, document.categories, document.lexicons),
-        input_classifiers=document.input_classifiers,
-        result_classifiers=document.result_classifiers,
+        input_signals=document.input_signals,
+        input_rules=document.input_rules,
+        result_signals=document.result_signals,
+        result_rules=document.result_rules,
         retention=document.retention,
     )
 
@@ -73,6 +79,7 @@ def load_document(path: Path = PACKAGED) -> tuple[PolicyDocument, str]:
 def _inconsistencies(document: PolicyDocument) -> Iterator[tuple[Place, str]]:
     yield from _unknown_names(document)
     yield from _repeated_ids(document)
+    yield from unmeasured(document)
     for index, rule in enumerate(document.prompt_rules):
         if not rule.all and not rule.negative_all:
             yield ("prompt_rules", index), f"{rule.id} asks for no words: give it `all` or `negative_all`."
@@ -95,12 +102,10 @@ def _unknown_names(document: PolicyDocument) -> Iterator[tuple[Place, str]]:
 def _categories_named(document: PolicyDocument) -> Iterator[tuple[Place, str]]:
     for index, notice in enumerate(document.notices):
         yield ("notices", index), notice
-    for index, rule in enumerate(document.prompt_rules):
-        yield ("prompt_rules", index, "category"), rule.category
-    for section in ("input_classifiers", "result_classifiers"):
-        for i, required in enumerate(getattr(document, section)):
-            for j, score_rule in enumerate(required.rules):
-                yield (section, i, "rules", j, "category"), score_rule.category
+    for index, prompt_rule in enumerate(document.prompt_rules):
+        yield ("prompt_rules", index, "category"), prompt_rule.category
+    for place, rule in rules_on_signals(document):
+        yield (*place, "category"), rule.category
 
 
 def _repeated_ids(document: PolicyDocument) -> Iterator[tuple[Place, str]]:
@@ -112,9 +117,7 @@ def _repeated_ids(document: PolicyDocument) -> Iterator[tuple[Place, str]]:
 
 
 def _rule_ids(document: PolicyDocument) -> Iterator[tuple[Place, str]]:
-    for index, rule in enumerate(document.prompt_rules):
-        yield ("prompt_rules", index, "id"), rule.id
-    for section in ("input_classifiers", "result_classifiers"):
-        for i, required in enumerate(getattr(document, section)):
-            for j, score_rule in enumerate(required.rules):
-                yield (section, i, "rules", j, "id"), score_rule.id
+    for index, prompt_rule in enumerate(document.prompt_rules):
+        yield ("prompt_rules", index, "id"), prompt_rule.id
+    for place, rule in rules_on_signals(document):
+        yield (*place, "id"), rule.id

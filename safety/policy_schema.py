@@ -5,12 +5,11 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from safety.retention_schema import Retention
-from safety.strict import Strict
+from safety.signal_schema import RequiredSignal, SignalRule
+from safety.strict import RuleId, Severity, Strict
 from safety.verdict import Action
 
 Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-RuleId = Annotated[str, StringConstraints(pattern=r"^[a-z_]+(\.[a-z_]+)+$")]
-Severity = Literal[0, 2, 4, 6]
 _WORD = r"(?:[^\s<*]+\*?|<\d{1,3}\w*\*?)"
 Entry = Annotated[str, StringConstraints(pattern=rf"^{_WORD}(?: {_WORD})*$")]
 
@@ -54,37 +53,6 @@ class PromptRule(Strict):
     negative: tuple[str | Example, ...] = Field(min_length=1)
 
 
-class ScoreExample(Strict):
-    """Scores of one image that a rule must, or must not, apply to."""
-
-    scores: dict[str, float]
-
-
-class ScoreRule(Strict):
-    """Applies where a concept that matches one of `concepts` (shell patterns) scores above `threshold`.
-
-    The first rule of a classifier that names a concept is the one that judges it.
-    """
-
-    id: RuleId
-    category: str
-    action: Action | None = None
-    severity: Severity | None = None
-    concepts: tuple[str, ...] = Field(min_length=1)
-    threshold: float = 0.0
-    positive: tuple[ScoreExample, ...] = Field(min_length=1)
-    negative: tuple[ScoreExample, ...] = Field(min_length=1)
-
-
-class RequiredClassifier(Strict):
-    """A classifier without whose scores nothing passes. Concepts under `recorded` are kept and not judged."""
-
-    classifier: str
-    timeout_seconds: float = Field(default=30.0, gt=0, le=600)
-    recorded: tuple[str, ...] = ()
-    rules: tuple[ScoreRule, ...] = Field(min_length=1)
-
-
 class PolicyDocument(Strict):
     """The whole file. `notices` names the categories whose sentence goes with every result."""
 
@@ -94,6 +62,8 @@ class PolicyDocument(Strict):
     notices: tuple[str, ...] = ()
     lexicons: dict[str, tuple[Entry, ...]]
     prompt_rules: tuple[PromptRule, ...]
-    input_classifiers: tuple[RequiredClassifier, ...] = ()
-    result_classifiers: tuple[RequiredClassifier, ...] = Field(min_length=1)
+    input_signals: tuple[RequiredSignal, ...] = ()
+    input_rules: tuple[SignalRule, ...] = ()
+    result_signals: tuple[RequiredSignal, ...] = Field(min_length=1)
+    result_rules: tuple[SignalRule, ...] = ()
     retention: Retention = Retention()

@@ -35,6 +35,10 @@ class PromptRules:
         judged = ((rule, _apply(rule, text, negative)) for rule in self._rules)
         return tuple(self._finding(rule, found) for rule, found in judged if found is not None)
 
+    def mentions(self, prompt: str) -> frozenset[str]:
+        """The names of the word lists that the prompt has words of; what it negates does not count."""
+        return self._hits(prompt).affirmed
+
     def _hits(self, text: str) -> "_Hits":
         return _Hits(_guilty(self._lexicons.search(words(text))))
 
@@ -62,6 +66,11 @@ class _Hits:
             self._all.setdefault(hit.lexicon, []).append(hit)
             if hit.first not in negated:
                 self._affirmed.setdefault(hit.lexicon, []).append(hit)
+
+    @property
+    def affirmed(self) -> frozenset[str]:
+        """The lists with a hit that no negation precedes."""
+        return frozenset(self._affirmed)
 
     def of(self, lexicons: Sequence[str], *, affirmed: bool = False) -> list[Hit]:
         """Hits of any of `lexicons`; only those that no negation precedes when `affirmed`."""

@@ -1,6 +1,11 @@
 """What every part of the policy file has in common."""
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+RuleId = Annotated[str, StringConstraints(pattern=r"^[a-z_]+(\.[a-z_]+)+$")]
+Severity = Literal[0, 2, 4, 6]
 
 
 class Strict(BaseModel):

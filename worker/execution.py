@@ -93,7 +93,7 @@ class Execution:
             return
         results = self._inpaint(prepared)
         composites = [compose(prepared, result.pixels) for result in results]
-        action = self._check_results(composites)
+        action = self._check_results(composites, inputs)
         receipt = _receipt(prepared, results[0], composites[0])
         if action is Action.BLOCK:
             self._finish(self._tools.jobs.block, [], receipt)
@@ -144,12 +144,13 @@ class Execution:
         """Where to show what is being made; nowhere unless the operator wants it and the request is plainly allowed."""
         if self._tools.previewer is None or not self._judgement.spotless:
             return None
-        return self._tools.previewer.of(self._job, lambda: self._progress.step, self._model.classifiers)
+        sources = self._tools.sources_of(self._job.params.model)
+        return self._tools.previewer.of(self._job, lambda: self._progress.step, sources)
 
-    def _check_results(self, composites: Sequence[Composite]) -> Action:
+    def _check_results(self, composites: Sequence[Composite], inputs: Inputs) -> Action:
         self._sign.check()
         with self._watch.timed("check"):
-            return self._judgement.on_results(composites)
+            return self._judgement.on_results(composites, inputs)
 
     def _mark(self, composites: Sequence[Composite], inputs: Inputs, image_bytes: bytes) -> list[MarkedImage]:
         marked: list[MarkedImage] = []

@@ -9,6 +9,7 @@ from typing import Any
 from PIL import Image
 
 from safety.checks import check_input, check_result
+from safety.evidence import Submission
 from safety.hashes import pdq
 from safety.verdict import Action, Verdict
 from storage.also import Row
@@ -31,7 +32,7 @@ class Judgement:
     def __init__(self, job: Job, tools: Tools) -> None:
         self._job = job
         self._policy = tools.policy
-        self._classifiers = tools.models[job.params.model].classifiers
+        self._sources = tools.sources_of(job.params.model)
         self._verdict = Verdict.from_dict(job.safety)
         self._waived = self._verdict.waived
         self._stage = Stage.INPUT
@@ -63,13 +64,16 @@ class Judgement:
         """Judges the caller's picture, sent as `data`, and its mask. What cannot be checked goes to a person."""
         image, mask = Image.fromarray(inputs.image.rgb), Image.fromarray(inputs.mask)
         self._input, self._mask = _print(data, image), _print(inputs.mask.tobytes(), mask)
-        return self._add(check_input(image, mask, self._policy, self._classifiers))
+        job = self._job
+        sent = Submission(image, mask, data, inputs.image.content_type, job.params.prompt, self._verdict.findings)
+        return self._add(check_input(sent, self._policy, self._sources))
 
-    def on_results(self, composites: Sequence[Composite]) -> Action:
-        """Judges each composite; the strictest judgement holds for all."""
+    def on_results(self, composites: Sequence[Composite], inputs: Inputs) -> Action:
+        """Judges each composite beside the picture that it was made from; the strictest judgement holds for all."""
         self._stage = Stage.RESULT
         self._outputs = tuple(Output(_print(made.image.tobytes(), made.image)) for made in composites)
-        verdicts = [check_result(made.image, made.region, self._policy, self._classifiers) for made in composites]
+        before = Image.fromarray(inputs.image.rgb)
+        verdicts = [check_result(made.image, made.region, self._policy, self._sources, before) for made in composites]
         return self._add(Verdict.merge(*verdicts))
 
     def on_marked(self, marked: Sequence[MarkedImage]) -> None:

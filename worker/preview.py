@@ -12,7 +12,7 @@ import structlog
 from PIL import Image
 
 from safety.checks import check_result
-from safety.classifier import ImageClassifier
+from safety.evidence import SignalSource
 from safety.policy import Policy
 from safety.verdict import Action
 from storage.job import Job
@@ -42,9 +42,9 @@ class Previewer:
         self._thread = threading.Thread(target=self._run, name="previewer", daemon=True)
         self._thread.start()
 
-    def of(self, job: Job, step: Callable[[], int], classifiers: Sequence[ImageClassifier]) -> JobPreviews:
-        """The previews of one job, which `step()` says how far it is, judged by `classifiers`."""
-        return JobPreviews(self, job, step, classifiers)
+    def of(self, job: Job, step: Callable[[], int], sources: Sequence[SignalSource]) -> JobPreviews:
+        """The previews of one job, which `step()` says how far it is, judged by `sources`."""
+        return JobPreviews(self, job, step, sources)
 
     def wants(self, step: int) -> bool:
         """Whether a preview after this step would be looked at."""
@@ -73,7 +73,7 @@ class Previewer:
     def _judge(self, pixels: Pixels, previews: JobPreviews) -> None:
         """Publishes what the policy allows without reservation; a signal that fails or is missing makes it more."""
         image = Image.fromarray(pixels)
-        verdict = check_result(image, (0, 0, *image.size), self._policy, previews.classifiers)
+        verdict = check_result(image, (0, 0, *image.size), self._policy, previews.sources)
         if verdict.action is Action.ALLOW:
             job = previews.job
             self._publisher.progress(job.id, Live(job.attempt, previews.step(), job.steps, _data_uri(image)))
@@ -83,12 +83,12 @@ class JobPreviews:
     """What the engine is told to do with the previews of one job; see PreviewSink."""
 
     def __init__(
-        self, previewer: Previewer, job: Job, step: Callable[[], int], classifiers: Sequence[ImageClassifier]
+        self, previewer: Previewer, job: Job, step: Callable[[], int], sources: Sequence[SignalSource]
     ) -> None:
         self._previewer = previewer
         self.job = job
         self.step = step
-        self.classifiers = classifiers
+        self.sources = sources
 
     def wants(self, step: int) -> bool:
         """See PreviewSink."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from safety.authority import Authority
 from safety.classifier import ImageClassifier
+from safety.evidence import SignalSource, of_images
 from safety.mark_keys import MarkKeys
 from safety.policy import Policy
 from storage.database import Database
@@ -41,7 +42,12 @@ class Tools:
     policy: Policy
     mark_keys: MarkKeys
     authority: Authority
+    sources: Sequence[SignalSource] = ()
     previewer: Previewer | None = None
+
+    def sources_of(self, alias: str) -> list[SignalSource]:
+        """Everything that measures the pictures of a model's jobs: its own classifiers, and what all models share."""
+        return [*of_images(self.models[alias].classifiers), *self.sources]
 
     def close(self) -> None:
         """Ends the engine and lets every connection go."""

@@ -74,12 +74,13 @@ def test_the_judge_sees_each_final_composite_and_not_the_crop(bench: Bench, area
     job = bench.store(num_images=3, area=area, padding=0, blend="hard")
     original = np.asarray(Image.open(BytesIO(bench.objects.get(job.image_key))))
     bench.execute(job)
-    assert [[image.size for image in shown] for shown in witness.shown] == [[(SIDE, SIDE), (31, 31)]] * 3
-    for whole, region in witness.shown:
+    assert [[image.size for image in shown] for shown in witness.shown] == [[(SIDE, SIDE), (31, 31), (31, 31)]] * 3
+    for whole, region, before in witness.shown:
         seen = np.asarray(whole)
         assert np.array_equal(seen[~HOLE], original[~HOLE])
         assert (seen[HOLE] == 128).all()
         assert (np.asarray(region) == 128).all()
+        assert (np.asarray(before) != 128).any()
 
 
 @pytest.mark.parametrize("flagged", [0, 1, 2])

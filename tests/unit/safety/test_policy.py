@@ -6,7 +6,8 @@ import pytest
 from safety.errors import PolicyError
 from safety.policy import load_document, load_policy
 from safety.policy_files import PACKAGED
-from safety.scoring import rule_for
+from safety.scoring import applies, rule_for
+from safety.signal_sections import rules_on_signals
 from safety.verdict import Action
 
 TEXT = PACKAGED.read_text()
@@ -60,21 +61,28 @@ def test_every_category_of_the_model_card_has_an_action_and_a_sentence() -> None
 def test_every_category_can_be_reached() -> None:
     document, _ = load_document()
     by_prompt = {rule.category for rule in document.prompt_rules}
-    by_score = {rule.category for required in document.result_classifiers for rule in required.rules}
+    by_score = {rule.category for _, rule in rules_on_signals(document)}
     assert by_prompt | by_score == document.categories.keys() - {"unchecked"}
 
 
 def test_score_rules_judge_their_examples() -> None:
     document, _ = load_document()
-    for required in document.result_classifiers:
+    for required in (*document.input_signals, *document.result_signals):
         for rule in required.rules:
-            for example, applies in [(e, True) for e in rule.positive] + [(e, False) for e in rule.negative]:
+            for example, expected in [(e, True) for e in rule.positive] + [(e, False) for e in rule.negative]:
                 over = {
                     judge.id
                     for concept, score in example.scores.items()
                     if (judge := rule_for(concept, required)) and score > judge.threshold
                 }
-                assert (rule.id in over) is applies
+                assert (rule.id in over) is expected
+
+
+def test_rules_that_combine_signals_judge_their_examples() -> None:
+    document, _ = load_document()
+    for rule in (*document.input_rules, *document.result_rules):
+        assert all(applies(rule, example.scores) for example in rule.positive), rule.id
+        assert not any(applies(rule, example.scores) for example in rule.negative), rule.id
 
 
 def test_an_operators_own_policy_is_used(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from safety.evidence import of_images
 from storage.live import Live
 from tests.unit.worker.workbench import CLEAN, Bench
 from worker import preview as preview_module
@@ -61,7 +62,7 @@ def previewer(bench: Bench, publisher: Publisher, monkeypatch: pytest.MonkeyPatc
 
 
 def previews(bench: Bench, previewer: Previewer, *judges: Judge) -> JobPreviews:
-    return previewer.of(bench.store(steps=20), lambda: 7, judges)
+    return previewer.of(bench.store(steps=20), lambda: 7, of_images(judges))
 
 
 def shown(sink: JobPreviews, pixels: Any = PIXELS) -> None:

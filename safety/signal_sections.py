@@ -1,0 +1,34 @@
+"""What the policy's sections on signals must agree on among themselves."""
+
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+
+from safety.policy_schema import PolicyDocument
+from safety.signal_schema import ScoreRule, SignalRule
+from safety.yaml_lines import Place
+
+_STAGES = ("input", "result")
+
+
+def rules_on_signals(document: PolicyDocument) -> Iterator[tuple[Place, ScoreRule | SignalRule]]:
+    """Every rule that judges signals, with its place in the document."""
+    for stage in _STAGES:
+        for i, required in enumerate(getattr(document, f"{stage}_signals")):
+            for j, rule in enumerate(required.rules):
+                yield (f"{stage}_signals", i, "rules", j), rule
+        for i, rule in enumerate(getattr(document, f"{stage}_rules")):
+            yield (f"{stage}_rules", i), rule
+
+
+def unmeasured(document: PolicyDocument) -> Iterator[tuple[Place, str]]:
+    """Rules about signals whose source is not required: were it missing, the rule would fall silent unnoticed."""
+    for stage in _STAGES:
+        sources = [required.source for required in getattr(document, f"{stage}_signals")]
+        for i, rule in enumerate(getattr(document, f"{stage}_rules")):
+            for bound in rule.all:
+                asked = bound.signal.partition(".")[0]
+                if not any(fnmatchcase(source, asked) for source in sources):
+                    yield (
+                        (f"{stage}_rules", i),
+                        f"{rule.id} judges `{bound.signal}`, but `{asked}` is not among `{stage}_signals`: require it.",
+                    )
