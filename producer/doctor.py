@@ -11,6 +11,7 @@ from enum import StrEnum
 from redis import Redis
 
 from producer.settings import ProducerSettings
+from safety.certificate import open_authority
 from safety.errors import SafetyError
 from safety.policy import load_policy
 from safety.settings import SafetySettings
@@ -93,12 +94,19 @@ def _examine_safety() -> Iterator[Finding]:
     safety = SafetySettings.from_env()
     yield _found("policy", lambda: load_policy(safety.policy).label, "correct the policy")
     yield _found("mark secret", _always("it is set", safety.require_mark_secret), "set INPAINTD_MARK_SECRET")
-    yield _found("signing keys", lambda: str(safety.require_credentials_dir()), "set INPAINTD_CREDENTIALS_DIR")
+    yield _found("signing keys", lambda: _signing(safety), "set INPAINTD_CREDENTIALS_DIR")
     if ProducerSettings.from_env().user_secret:
         yield Finding("user secret", Outcome.OK, "it is set")
     else:
         advice = "set INPAINTD_USER_SECRET to a random text, or pseudonyms of end-users can be guessed"
         yield Finding("user secret", Outcome.WARN, advice)
+
+
+def _signing(safety: SafetySettings) -> str:
+    if safety.certificate is None and safety.certificate_key is None:
+        return str(safety.require_credentials_dir())
+    open_authority(safety)
+    return str(safety.certificate)
 
 
 def _found(what: str, look: Callable[[], str], advice: str) -> Finding:

@@ -1,13 +1,14 @@
 """Who signs: a local certificate authority with one signing certificate, made on first use.
 
 The root is trusted by nobody but this installation, which is what "made here" means. An operator with a certificate
-from a public authority puts its three files in the folder instead.
+of its own uses that instead: see safety/certificate.py.
 """
 
 import contextlib
 import datetime as dt
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from safety.errors import CredentialsError
 
 _ROOT, _CHAIN, _KEY, _ROOT_KEY = "root.pem", "chain.pem", "signing.key", "root.key"
+# Extended key usages that C2PA takes (specification 2.1, 14.5.1): emailProtection, documentSigning (RFC 9336), its own.
+PURPOSES = (ExtendedKeyUsageOID.EMAIL_PROTECTION.dotted_string, "1.3.6.1.5.5.7.3.36", "1.3.6.1.4.1.62558.2.1")
 _ROOT_LIFE = dt.timedelta(days=3650)
 _LEAF_LIFE = dt.timedelta(days=1825)
 _BACKDATED = dt.timedelta(hours=1)
@@ -27,11 +30,15 @@ _BACKDATED = dt.timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """Signing material, all PEM: the root certificate, the signing chain (leaf first), the leaf's private key."""
+    """Signing material, all PEM: the root certificate, the signing chain (leaf first), the leaf's private key.
+
+    `algorithm` is the one that fits the key, as C2PA names it.
+    """
 
     root_pem: str
     chain_pem: str
     key_pem: str = field(repr=False)
+    algorithm: str = "ES256"
 
 
 def load_or_create_authority(folder: Path) -> Authority:
@@ -45,12 +52,30 @@ def load_or_create_authority(folder: Path) -> Authority:
         with _locked(folder):
             if not any((folder / name).exists() for name in (_ROOT, _CHAIN, _KEY)):
                 _create(folder)
+        refuse_shared(folder / _KEY)
         return Authority(*((folder / name).read_text() for name in (_ROOT, _CHAIN, _KEY)))
     except OSError as error:
         raise CredentialsError(
             f"Signing needs {_ROOT}, {_CHAIN} and {_KEY} in {folder}: {error.strerror}. Restore what is missing, "
             "or empty the folder to have a new authority made; results signed before will then read as foreign."
         ) from error
+
+
+def local_root(folder: Path) -> str | None:
+    """The root certificate (PEM) of the authority kept in `folder`, None when there is none; no key is read."""
+    try:
+        return (folder / _ROOT).read_text()
+    except OSError:
+        return None
+
+
+def refuse_shared(key: Path) -> None:
+    """Raises CredentialsError when others than its owner may read or change a private key, OSError when it is gone."""
+    if key.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise CredentialsError(
+            f"The private key {key} can be read by others than its owner, who could then sign in your name: "
+            f"run `chmod 600 {key}`, and have a new certificate made if others may have read it."
+        )
 
 
 @contextlib.contextmanager

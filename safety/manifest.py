@@ -1,11 +1,16 @@
 """What content credentials say, as C2PA writes it. Shapes only: no files, no keys."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 MARK_ALGORITHM = "org.inpaintd.mark.1"
-PARENT = "parent"
+_PARENT = "parent"
+_PARENT_MARK = f"carries the invisible watermark {MARK_ALGORITHM} {{}}"
+_PARENT_MARK_ID = re.compile(re.escape(_PARENT_MARK.format("")) + r"([0-9a-f]+)")
+_PIXELS = re.compile(r"assertion\.\w+Hash\.(match|mismatch)")
+"""C2PA 2.1, 15.2.2: what the hard binding says, of whatever kind it is."""
 _SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 
 
@@ -13,7 +18,9 @@ _SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrai
 class Claim:
     """What is stated about a result.
 
-    `mask_box` is the repainted area in pixels (left, top, right, bottom); `watermark_id` is `Mark.id`.
+    `mask_box` is the repainted area in pixels (left, top, right, bottom); `watermark_id` is `Mark.id`, and
+    `parent_mark_id` that of the mark which the input already carried. It names the input's origin even where the
+    input had lost its own credentials.
     """
 
     title: str
@@ -21,6 +28,7 @@ class Claim:
     software_version: str
     mask_box: tuple[int, int, int, int]
     watermark_id: str
+    parent_mark_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +38,7 @@ class Credentials:
     `state` is "Trusted" (signed by the authority asked about, and intact), "Valid" (intact, signed by someone else)
     or "Invalid" (changed after signing, or badly signed); `problems` are the C2PA status codes behind that.
     `made_here` is whether our software signed it and nothing was changed; it needs the authority to be known.
+    `signed_here` asks that of the statement alone, and `matches_pixels` whether the file is the one that was signed.
     """
 
     state: str
@@ -41,6 +50,9 @@ class Credentials:
     mask_box: tuple[int, int, int, int] | None
     watermark_id: str | None
     has_parent: bool
+    parent_mark_id: str | None
+    signed_here: bool
+    matches_pixels: bool
 
     @property
     def made_here(self) -> bool:
@@ -48,9 +60,9 @@ class Credentials:
 
 
 def manifest(claim: Claim, content_type: str, has_parent: bool) -> dict[str, Any]:
-    """The manifest definition for the library. An ingredient labeled `PARENT` must be added when `has_parent`."""
+    """The manifest definition for the library. When `has_parent`, `parent_ingredient` must be added to it."""
     # C2PA wants every history to begin with one of these two.
-    opened = {"action": "c2pa.opened", "parameters": {"ingredientIds": [PARENT]}}
+    opened = {"action": "c2pa.opened", "parameters": {"ingredientIds": [_PARENT]}}
     created = {"action": "c2pa.created", "digitalSourceType": _SOURCE_TYPE}
     marked = {"action": "c2pa.watermarked.bound", "description": f"invisible watermark {MARK_ALGORITHM}"}
     actions = [opened if has_parent else created, _edited(claim), marked]
@@ -64,6 +76,14 @@ def manifest(claim: Claim, content_type: str, has_parent: bool) -> dict[str, Any
             {"label": "c2pa.soft-binding", "data": binding},
         ],
     }
+
+
+def parent_ingredient(claim: Claim) -> dict[str, Any]:
+    """What is said of the input picture beside its own credentials."""
+    said = {"title": "input", "relationship": "parentOf", "label": _PARENT}
+    if claim.parent_mark_id is None:
+        return said
+    return said | {"description": _PARENT_MARK.format(claim.parent_mark_id)}
 
 
 def _edited(claim: Claim) -> dict[str, Any]:
@@ -88,7 +108,8 @@ def credentials(store: Mapping[str, Any]) -> Credentials:
     active = store["manifests"][store["active_manifest"]]
     generators = active.get("claim_generator_info", ())
     versions = (g.get("version") for g in generators if g.get("name") == "inpaintd")
-    edited = _action(active, "c2pa.edited")
+    edited, results = _action(active, "c2pa.edited"), store.get("validation_results", {}).get("activeManifest", {})
+    good, bad = ({status["code"] for status in results.get(kind, ())} for kind in ("success", "failure"))
     return Credentials(
         state=store["validation_state"],
         problems=tuple(status["code"] for status in store.get("validation_status") or ()),
@@ -98,8 +119,20 @@ def credentials(store: Mapping[str, Any]) -> Credentials:
         software_version=next(versions, None),
         mask_box=_mask_box(edited),
         watermark_id=_watermark_id(active),
-        has_parent=any(i.get("relationship") == "parentOf" for i in active.get("ingredients", ())),
+        has_parent=bool(_parents(active)),
+        parent_mark_id=_parent_mark_id(active),
+        signed_here="signingCredential.trusted" in good and all(map(_PIXELS.fullmatch, bad)),
+        matches_pixels=any(map(_PIXELS.fullmatch, good)) and not any(map(_PIXELS.fullmatch, bad)),
     )
+
+
+def _parents(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [i for i in manifest.get("ingredients", ()) if i.get("relationship") == "parentOf"]
+
+
+def _parent_mark_id(manifest: Mapping[str, Any]) -> str | None:
+    found = (_PARENT_MARK_ID.fullmatch(str(parent.get("description"))) for parent in _parents(manifest))
+    return next((match[1] for match in found if match), None)
 
 
 def _assertion(manifest: Mapping[str, Any], label: str) -> dict[str, Any]:

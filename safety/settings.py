@@ -34,6 +34,21 @@ class SafetySettings:
         },
     )
 
+    certificate: Path | None = field(
+        default=None,
+        metadata={
+            "env": "INPAINTD_CERTIFICATE",
+            "doc": "Your own certificate that signs content credentials instead: PEM, leaf first, up to its root.",
+        },
+    )
+    certificate_key: Path | None = field(
+        default=None,
+        metadata={
+            "env": "INPAINTD_CERTIFICATE_KEY",
+            "doc": "Its private key: PEM, without password, readable by its owner alone.",
+        },
+    )
+
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> "SafetySettings":
         """Read INPAINTD_* from `env`, or from the process environment; empty means unset."""
@@ -43,6 +58,8 @@ class SafetySettings:
             policy=_path(value["policy"]),
             mark_secret=value["mark_secret"],
             credentials_dir=_path(value["credentials_dir"]),
+            certificate=_path(value["certificate"]),
+            certificate_key=_path(value["certificate_key"]),
         )
 
     def require_mark_secret(self) -> str:
@@ -59,7 +76,8 @@ class SafetySettings:
         if self.credentials_dir is None:
             raise SettingsError(
                 "No folder for signing keys is set, and every result is signed: "
-                "set INPAINTD_CREDENTIALS_DIR to a folder that only this service can read."
+                "set INPAINTD_CREDENTIALS_DIR to a folder that only this service can read, or INPAINTD_CERTIFICATE and "
+                "INPAINTD_CERTIFICATE_KEY to a certificate of your own."
             )
         return self.credentials_dir
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from storage.also import Row
+from storage.mark import MarkRecord
 from storage.params import InpaintParams
 
 
@@ -89,12 +90,13 @@ class ResultImage:
 
 @dataclass(frozen=True, slots=True)
 class JobResult:
-    """What a worker made of a job: images (none when blocked), receipt, verdict and the model that ran."""
+    """What a worker made of a job: images (none when blocked) and their marks, receipt, verdict, the model that ran."""
 
     images: tuple[ResultImage, ...]
     receipt: dict[str, Any]
     safety: dict[str, Any]
     model: dict[str, Any]
+    marks: tuple[MarkRecord, ...] = ()
 
 
 class Order(StrEnum):

@@ -12,6 +12,7 @@ from storage.also import Row
 from storage.database import Database, db_now
 from storage.errors import JobNotFound
 from storage.job import HeldAt, Job, JobError, JobResult, JobState
+from storage.mark_store import mark_rows
 from storage.moves import Move, Mover, apply
 from storage.rows import job_of
 from storage.tables import jobs
@@ -43,12 +44,14 @@ class JobStore:
         self._mover = Mover(database)
 
     def succeed(self, job: Job, result: JobResult, also: Sequence[Row] = ()) -> bool:
-        """running -> succeeded, with the images now visible."""
+        """running -> succeeded, with the images now visible and their marks on record."""
+        also = (*mark_rows(job, result), *also)
         return self._move(job, JobState.SUCCEEDED, _result(job, result), also=also)
 
     def hold_result(self, job: Job, result: JobResult, also: Sequence[Row] = ()) -> bool:
         """running -> held: the images lie in quarantine until a person decides."""
         values = {**_result(job, result), "step": 0, "held_at": HeldAt.RESULT}
+        also = (*mark_rows(job, result), *also)
         return self._move(job, JobState.HELD, values, {"held_at": HeldAt.RESULT}, also)
 
     def hold_request(self, job: Job, *, safety: dict[str, Any], also: Sequence[Row] = ()) -> bool:

@@ -1,15 +1,17 @@
-"""Marks: which picture carries which watermark id, and what is needed to tell it from a copy of the mark."""
+"""Marks as rows: written with the move that makes their pictures known, read by the detector."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
+from storage.also import Row
 from storage.database import Database, db_now
+from storage.ids import new_id
+from storage.job import Job, JobResult
+from storage.mark import KnownMark, MarkRecord
 from storage.mark_tables import marks
 
 # Ids are random and long; so many pictures with one id are no coincidence, and none of them is worth more work.
@@ -17,38 +19,10 @@ MOST_ALIKE = 16
 _DAY = 86400.0
 
 
-@dataclass(frozen=True, slots=True)
-class MarkRecord:
-    """One marked picture. `width` and `height` are pixels, `mask_box` is (left, top, right, bottom) in them.
-
-    `fingerprint` is safety.fingerprint.Fingerprint as a dictionary; `manifest_key` names the C2PA manifest store in
-    the object store and never leaves the service.
-    """
-
-    mark_id: str
-    key_id: str
-    image_index: int
-    width: int
-    height: int
-    mask_box: tuple[int, int, int, int]
-    fingerprint: dict[str, Any]
-    manifest_key: str
-    manifest_sha256: str
-
-    def values(self) -> dict[str, Any]:
-        """Its columns."""
-        return {name: getattr(self, name) for name in self.__slots__} | {"mask_box": list(self.mask_box)}
-
-
-@dataclass(frozen=True, slots=True)
-class KnownMark:
-    """A recorded mark with where it came from; `model` is the `model` object of the job."""
-
-    record: MarkRecord
-    tenant_id: str
-    job_id: str
-    model: dict[str, Any]
-    created_at: datetime
+def mark_rows(job: Job, result: JobResult) -> tuple[Row, ...]:
+    """The rows that record the marks of a result."""
+    origin = {"tenant_id": job.tenant_id, "job_id": job.id, "model": result.model}
+    return tuple(Row(marks, {"id": new_id("mrk"), **origin, **mark.values()}) for mark in result.marks)
 
 
 class MarkStore:
@@ -70,13 +44,6 @@ class MarkStore:
         statement = sa.select(marks.c.manifest_key).where(old).order_by(marks.c.created_at).limit(limit)
         with self._database.reading() as connection:
             return list(connection.scalars(statement))
-
-    def known_manifests(self, keys: Collection[str]) -> set[str]:
-        """Those of these keys of the object store that a mark names."""
-        if not keys:
-            return set()
-        with self._database.reading() as connection:
-            return set(connection.scalars(sa.select(marks.c.manifest_key).where(marks.c.manifest_key.in_(keys))))
 
     def forget(self, manifest_keys: Collection[str]) -> None:
         """Removes the marks whose manifests are gone."""

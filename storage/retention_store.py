@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from storage.database import Database, db_now
 from storage.job import JobState
+from storage.mark_tables import marks
 from storage.tables import Moment, files, idempotency_keys, jobs
 from storage.webhook_tables import webhook_attempts, webhook_deliveries
 
@@ -127,6 +128,13 @@ class RetentionStore:
             return set()
         with self._database.reading() as connection:
             return set(connection.execute(sa.select(files.c.id).where(files.c.id.in_(file_ids))).scalars())
+
+    def known_manifests(self, keys: Collection[str]) -> set[str]:
+        """Those of these keys of stored credentials that a mark names."""
+        if not keys:
+            return set()
+        with self._database.reading() as connection:
+            return set(connection.scalars(sa.select(marks.c.manifest_key).where(marks.c.manifest_key.in_(keys))))
 
 
 def _standing(row: sa.Row[*tuple[Any, ...]]) -> Standing:

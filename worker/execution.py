@@ -12,7 +12,7 @@ from safety.verdict import Action
 from storage.also import Row
 from storage.errors import StorageError
 from storage.failpoints import reach
-from storage.job import Job, JobResult, ResultImage
+from storage.job import Job, JobResult
 from storage.live import Live
 from storage.masks import Inputs, check_inputs
 from worker.asking import request_id, request_of
@@ -27,7 +27,7 @@ from worker.outcomes import settle_error
 from worker.patience import patiently
 from worker.preview import JobPreviews
 from worker.progress import Progress
-from worker.saving import discard, save
+from worker.saving import Saved, discard, save
 from worker.stop import StopReason, StopSign, settle_stop
 from worker.stopwatch import Stopwatch
 from worker.tools import Tools
@@ -99,9 +99,9 @@ class Execution:
             self._finish(self._tools.jobs.block, [], receipt)
             return
         marked = self._mark(composites, inputs, image_bytes)
-        images = self._save(marked, held=action is Action.REVIEW)
+        saved = self._save(marked, held=action is Action.REVIEW)
         self._finish(
-            self._tools.jobs.hold_result if action is Action.REVIEW else self._tools.jobs.succeed, images, receipt
+            self._tools.jobs.hold_result if action is Action.REVIEW else self._tools.jobs.succeed, saved, receipt
         )
 
     def _load(self) -> tuple[Inputs, bytes]:
@@ -161,13 +161,14 @@ class Execution:
         self._judgement.on_marked(marked)
         return marked
 
-    def _save(self, marked: Sequence[MarkedImage], *, held: bool) -> list[ResultImage]:
+    def _save(self, marked: Sequence[MarkedImage], *, held: bool) -> list[Saved]:
         with self._watch.timed("save"):
             return save(marked, self._job, self._tools.objects, self._sign, held=held)
 
-    def _finish(self, move: Move, images: Sequence[ResultImage], receipt: dict[str, Any]) -> None:
+    def _finish(self, move: Move, saved: Sequence[Saved], receipt: dict[str, Any]) -> None:
         timings, record = self._watch.timings, self._judgement.record
-        result = JobResult(tuple(images), {**receipt, "timings": timings}, record, self._model.identity)
+        images, marks = tuple(one.image for one in saved), tuple(one.mark for one in saved)
+        result = JobResult(images, {**receipt, "timings": timings}, record, self._model.identity, marks)
         reach("before_finish")
         # If this raises, nobody knows whether the row names the images: they stay, for the collector to judge.
         if move(self._job, result, [self._judgement.audit]):
@@ -176,7 +177,7 @@ class Execution:
             return
         # Somebody else owns the job by now: what was stored for it is an orphan.
         log.warning("job_lost_at_finish")
-        discard(images, self._tools.objects)
+        discard(saved, self._tools.objects)
 
     def _note_step(self, index: int, step: int) -> None:
         self._progress.note(index, step, self._tools.engine.pace.last or 0.0)

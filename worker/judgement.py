@@ -91,7 +91,7 @@ class Judgement:
 def _output(made: Output, file: MarkedImage) -> Output:
     # The mark hardly moves a perceptual hash: that of the composite serves for the file.
     picture = Print(hashlib.sha256(file.data).hexdigest(), made.picture.pdq, made.picture.quality)
-    return Output(picture, file.watermark_id)
+    return Output(picture, file.watermark_id, file.key_id, hashlib.sha256(file.manifest).hexdigest())
 
 
 def _print(data: bytes, image: Image.Image) -> Print:

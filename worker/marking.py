@@ -10,11 +10,13 @@ from PIL import Image
 
 from safety.credentials import Claim, sign
 from safety.errors import MarkError
+from safety.fingerprint import Fingerprint, fingerprint
 from safety.mark_keys import MarkKeys
 from safety.watermark import Mark, detect, embed, jpeg_trial
 from storage.job import Job
 from storage.params import OutputParams
 from storage.pictures import Picture
+from worker.images.box import Box
 from worker.images.compose import Composite
 from worker.images.encode import encode
 from worker.tools import Tools
@@ -22,13 +24,20 @@ from worker.tools import Tools
 
 @dataclass(frozen=True, slots=True)
 class MarkedImage:
-    """A finished file. `width` and `height` are pixels."""
+    """A finished file. `width` and `height` are pixels, `mask_box` is the repainted area in them.
+
+    `manifest` holds the file's credentials once more, and `fingerprint` tells the picture from others.
+    """
 
     data: bytes
     content_type: str
     width: int
     height: int
     watermark_id: str
+    key_id: str
+    mask_box: Box
+    manifest: bytes
+    fingerprint: Fingerprint
 
 
 def mark_and_sign(composite: Composite, job: Job, original: Picture, parent: bytes, tools: Tools) -> MarkedImage:
@@ -45,8 +54,18 @@ def mark_and_sign(composite: Composite, job: Job, original: Picture, parent: byt
         watermark_id=mark.id,
     )
     content_type = job.params.output.format.content_type
-    data = sign(encoded, content_type, claim, tools.authority, parent, original.content_type)
-    return MarkedImage(data, content_type, composite.image.width, composite.image.height, mark.id)
+    signed = sign(encoded, content_type, claim, tools.authority, parent, original.content_type)
+    return MarkedImage(
+        data=signed.data,
+        content_type=content_type,
+        width=composite.image.width,
+        height=composite.image.height,
+        watermark_id=mark.id,
+        key_id=mark.key_id,
+        mask_box=composite.region,
+        manifest=signed.manifest,
+        fingerprint=fingerprint(composite.image),
+    )
 
 
 def _marked_file(image: Image.Image, output: OutputParams, original: Picture, keys: MarkKeys) -> tuple[bytes, Mark]:

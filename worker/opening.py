@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from PIL import Image
 
-from safety.authority import load_or_create_authority
+from safety.certificate import open_authority
 from safety.classifier import ImageClassifier
 from safety.classifiers import ConceptClassifier
 from safety.mark_keys import MarkKeys
@@ -59,7 +59,7 @@ def open_tools(storage: StorageSettings, safety: SafetySettings, worker: WorkerS
         models={alias: _served(alias, model, engine) for alias, model in models.items()},
         policy=policy,
         mark_keys=MarkKeys.from_secret(safety.require_mark_secret()),
-        authority=load_or_create_authority(safety.require_credentials_dir()),
+        authority=open_authority(safety),
         previewer=Previewer(worker.preview_every, publisher, policy) if wanted else None,
     )
 

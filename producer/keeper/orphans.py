@@ -27,11 +27,15 @@ PAGE = 500
 _RESULT = re.compile(r"(?:results|quarantine)/(?P<job>job_[0-9a-z]+)/(?P<attempt>[0-9]+)-[^/]+")
 _INPUT = re.compile(r"inputs/[^/]+/(?P<job>job_[0-9a-z]+)/[^/]+")
 _FILE = re.compile(r"inputs/[^/]+/(?P<file>file_[0-9a-z]+)")
-_PREFIXES = ("results/", "quarantine/", "inputs/")
+_MANIFEST = re.compile(r"manifests/(?P<job>job_[0-9a-z]+)/(?P<attempt>[0-9]+)-[^/]+")
+_PREFIXES = ("results/", "quarantine/", "inputs/", "manifests/")
 
 
-def is_orphan(key: str, jobs: dict[str, Standing], files: set[str]) -> bool:
-    """Whether no row names `key` and none ever will; `jobs` and `files` hold what is known of the ids in it.
+def is_orphan(key: str, jobs: dict[str, Standing], files: set[str], manifests: set[str]) -> bool:
+    """Whether no row names `key` and none ever will.
+
+    `jobs` and `files` hold what is known of the ids in it, `manifests` the keys that marks name: the credentials of a
+    picture outlive it, so that a copy of it can still be told.
 
     A key of any other form than the service's own is not ours to judge, and no orphan.
     """
@@ -42,6 +46,8 @@ def is_orphan(key: str, jobs: dict[str, Standing], files: set[str]) -> bool:
         return job is None or job.erased
     if found := _FILE.fullmatch(key):
         return found["file"] not in files
+    if found := _MANIFEST.fullmatch(key):
+        return key not in manifests and _is_unnamed(key, int(found["attempt"]), jobs.get(found["job"]))
     return False
 
 
@@ -78,9 +84,10 @@ class Collector:
         return collected
 
     def _collect(self, page: list[str]) -> int:
-        jobs = self._store.standing(_ids(page, _RESULT, "job") | _ids(page, _INPUT, "job"))
-        files = self._store.known_files(_ids(page, _FILE, "file"))
-        orphans = [key for key in page if is_orphan(key, jobs, files)]
+        ids = [_ids(page, pattern, "job") for pattern in (_RESULT, _INPUT, _MANIFEST)]
+        jobs, files = self._store.standing(set().union(*ids)), self._store.known_files(_ids(page, _FILE, "file"))
+        manifests = self._store.known_manifests([key for key in page if _MANIFEST.fullmatch(key)])
+        orphans = [key for key in page if is_orphan(key, jobs, files, manifests)]
         for key in orphans:
             self._objects.delete(key)
             log.info("orphan_deleted", key=key)

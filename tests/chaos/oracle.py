@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from storage.database import Database
 from storage.errors import ObjectMissing
 from storage.job import TERMINAL, JobState
+from storage.mark_tables import marks
 from storage.object_store import ObjectStore
 from storage.tables import job_events, jobs
 from tests.chaos.records import Records
@@ -25,6 +26,7 @@ class Oracle:
     def __init__(self, database: Database) -> None:
         with database.reading() as connection:
             self._rows = {row.id: row for row in connection.execute(sa.select(jobs))}
+            self._manifests = set(connection.scalars(sa.select(marks.c.manifest_key)))
             events = connection.execute(sa.select(job_events).order_by(job_events.c.id)).all()
         self._records = Records(database)
         self._events: dict[str, list[Row]] = defaultdict(list)
@@ -77,8 +79,9 @@ class Oracle:
             yield f"is {row.state} and shows images"
 
     def _orphans(self, objects: ObjectStore) -> list[str]:
-        named = {image["key"] for row in self._rows.values() for image in row.images}
-        stored = [entry.key for folder in ("results/", "quarantine/") for entry in objects.entries(folder)]
+        named = {image["key"] for row in self._rows.values() for image in row.images} | self._manifests
+        folders = ("results/", "quarantine/", "manifests/")
+        stored = [entry.key for folder in folders for entry in objects.entries(folder)]
         return [f"{key} is in the store and no row names it" for key in stored if key not in named]
 
 

@@ -65,7 +65,7 @@ def test_the_mark_is_read_back(deployment: Service, job: dict[str, Any]) -> None
 
 def test_the_credentials_say_what_was_done(deployment: Service, job: dict[str, Any]) -> None:
     authority = load_or_create_authority(deployment.folder / "credentials")
-    stated = credentials.read(deployment.image(job), "image/png", authority)
+    stated = credentials.read(deployment.image(job), "image/png", authority.root_pem)
     assert stated is not None
     assert stated.made_here, stated.problems
     assert stated.watermark_id == job["images"][0]["watermark_id"]
@@ -193,7 +193,7 @@ def test_fields_that_change_the_road_do_so_together(
     )
     assert (done["status"], done["receipt"]["actual_steps"]) == ("succeeded", 9), done
     made = deployment.image(done)
-    stated = credentials.read(made, "image/webp", load_or_create_authority(deployment.folder / "credentials"))
+    stated = credentials.read(made, "image/webp", load_or_create_authority(deployment.folder / "credentials").root_pem)
     assert stated is not None
     assert stated.made_here, stated.problems
     with Image.open(BytesIO(made)) as image:

@@ -22,7 +22,7 @@ def test_what_a_killed_worker_stored_is_collected(ward: Ward, place: str) -> Non
     assert orphan.startswith(f"results/{job.id}/1-")
     with ward.reaping(), ward.worker():
         done = ward.await_state(job, JobState.SUCCEEDED)
-    assert ward.collect_orphans() == 1
+    assert ward.collect_orphans() == 2  # the picture, and its credentials beside it
     assert ward.made() == [done.images[0].key]
     ward.await_end([job.id])
 

@@ -33,34 +33,42 @@ def standing(state: str, named: str | None = None, *, erased: bool = False) -> d
 @pytest.mark.parametrize("state", TERMINAL_OR_HELD)
 def test_of_an_ended_or_held_job_only_what_its_row_names_is_kept(folder: str, state: str) -> None:
     jobs = standing(state, NAMED)
-    found = {name: is_orphan(f"{folder}/job_1/{name}", jobs, set()) for name in (NAMED, OTHER, EARLIER)}
+    found = {name: is_orphan(f"{folder}/job_1/{name}", jobs, set(), set()) for name in (NAMED, OTHER, EARLIER)}
     assert found == {NAMED: False, OTHER: True, EARLIER: True}
 
 
-@pytest.mark.parametrize("folder", ["results", "quarantine"])
+@pytest.mark.parametrize("folder", ["results", "quarantine", "manifests"])
 @pytest.mark.parametrize("state", ["queued", "running"])
 def test_of_a_job_that_goes_on_only_earlier_attempts_are_orphans(folder: str, state: str) -> None:
-    found = {name: is_orphan(f"{folder}/job_1/{name}", standing(state), set()) for name in (EARLIER, OTHER, LATER)}
+    found = {
+        name: is_orphan(f"{folder}/job_1/{name}", standing(state), set(), set()) for name in (EARLIER, OTHER, LATER)
+    }
     assert found == {EARLIER: True, OTHER: False, LATER: False}
+
+
+def test_credentials_that_a_mark_names_outlive_job_and_pictures() -> None:
+    key = f"manifests/job_1/{NAMED}"
+    for jobs in ({}, standing("succeeded"), standing("succeeded", erased=True), standing("blocked")):
+        assert [is_orphan(key, jobs, set(), named) for named in ({key}, set())] == [False, True]
 
 
 def test_nothing_of_an_erased_or_unknown_job_is_kept() -> None:
     for key in ("results/job_1/3-a", "inputs/t/job_1/image", "inputs/t/job_1/mask"):
-        assert is_orphan(key, standing("succeeded", NAMED, erased=True), set())
-        assert is_orphan(key, {}, set())
-    assert not is_orphan("inputs/t/job_1/image", standing("failed"), set())
+        assert is_orphan(key, standing("succeeded", NAMED, erased=True), set(), set())
+        assert is_orphan(key, {}, set(), set())
+    assert not is_orphan("inputs/t/job_1/image", standing("failed"), set(), set())
 
 
 def test_an_uploaded_file_is_an_orphan_without_its_row() -> None:
-    assert is_orphan("inputs/t/file_1", {}, set())
-    assert not is_orphan("inputs/t/file_1", {}, {"file_1"})
+    assert is_orphan("inputs/t/file_1", {}, set(), set())
+    assert not is_orphan("inputs/t/file_1", {}, {"file_1"}, set())
 
 
 @pytest.mark.parametrize(
     "key", ["results/report.csv", "results/job_1/notes", "inputs/t/in_1", "results/job_1/1-a/b", "inputs/readme", "x"]
 )
 def test_what_is_not_the_services_own_is_left_alone(key: str) -> None:
-    assert not is_orphan(key, {}, set())
+    assert not is_orphan(key, {}, set(), set())
 
 
 @pytest.fixture

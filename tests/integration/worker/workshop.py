@@ -72,8 +72,8 @@ class Workshop:
         return self.await_row(job, lambda row: row.state is JobState.RUNNING and row.step >= steps)
 
     def made(self) -> list[str]:
-        """Keys of every object that is not an input."""
-        return [key for key in keys(self.objects) if not key.startswith("inputs/")]
+        """Keys of every object that is neither an input nor the credentials of an image."""
+        return [key for key in keys(self.objects) if not key.startswith(("inputs/", "manifests/"))]
 
     def log(self) -> str:
         """What the processes said."""

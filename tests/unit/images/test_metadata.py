@@ -108,8 +108,8 @@ def test_credentials_hold_over_a_file_with_metadata(kind: OutputFormat, authorit
     original = open_picture(source)
     data = encode(Image.fromarray(original.rgb), OutputParams(format=kind, keep_metadata=True), original)
     claim = Claim(title="job_1", model="m", software_version="1", mask_box=(0, 0, 8, 8), watermark_id="1")
-    signed = sign(data, kind.content_type, claim, authority, source, original.content_type)
-    stated = credentials.read(signed, kind.content_type, authority)
+    signed = sign(data, kind.content_type, claim, authority, source, original.content_type).data
+    stated = credentials.read(signed, kind.content_type, authority.root_pem)
     assert stated is not None
     assert stated.made_here, stated.problems
     kept = open_picture(signed)

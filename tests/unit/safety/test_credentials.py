@@ -3,6 +3,7 @@ import io
 import stat
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,8 +46,8 @@ def _tampered(data: bytes, content_type: str) -> bytes:
 @pytest.mark.parametrize("content_type", TYPES)
 def test_what_was_signed_is_read_back_and_the_pixels_stay(content_type: str, authority: Authority) -> None:
     data = _encoded(content_type)
-    signed = sign(data, content_type, CLAIM, authority, _encoded("image/png"), "image/png")
-    found = read(signed, content_type, authority)
+    signed = sign(data, content_type, CLAIM, authority, _encoded("image/png"), "image/png").data
+    found = read(signed, content_type, authority.root_pem)
     assert found is not None
     assert (found.state, found.made_here, found.problems) == ("Trusted", True, ())
     assert (found.title, found.model, found.software_version) == ("result 1", "inpaint-pocket", "0.1.0")
@@ -56,38 +57,77 @@ def test_what_was_signed_is_read_back_and_the_pixels_stay(content_type: str, aut
 
 @pytest.mark.parametrize("content_type", TYPES)
 def test_a_changed_picture_reads_as_invalid(content_type: str, authority: Authority) -> None:
-    signed = sign(_encoded(content_type), content_type, CLAIM, authority)
-    found = read(_tampered(signed, content_type), content_type, authority)
+    signed = sign(_encoded(content_type), content_type, CLAIM, authority).data
+    found = read(_tampered(signed, content_type), content_type, authority.root_pem)
     assert found is not None
     assert (found.state, found.made_here) == ("Invalid", False)
     assert "assertion.dataHash.mismatch" in found.problems
 
 
 def test_the_statement_cannot_be_moved_to_another_claim(authority: Authority) -> None:
-    signed = sign(_encoded("image/png"), "image/png", CLAIM, authority)
+    signed = sign(_encoded("image/png"), "image/png", CLAIM, authority).data
     assert b"inpaint-pocket" in signed
-    found = read(signed.replace(b"inpaint-pocket", b"inpaint-packet"), "image/png", authority)
+    found = read(signed.replace(b"inpaint-pocket", b"inpaint-packet"), "image/png", authority.root_pem)
     assert found is None or found.state == "Invalid"
 
 
 def test_the_statement_says_edited_by_a_model_and_names_no_user(authority: Authority) -> None:
-    signed = sign(_encoded("image/png"), "image/png", CLAIM, authority, _encoded("image/png"), "image/png")
+    signed = sign(_encoded("image/png"), "image/png", CLAIM, authority, _encoded("image/png"), "image/png").data
     for said in (b"compositeWithTrainedAlgorithmicMedia", b"c2pa.edited", b"c2pa.opened", b"c2pa.soft-binding"):
         assert said in signed
     assert b"prompt" not in signed
 
 
 def test_the_inputs_own_credentials_are_kept(authority: Authority) -> None:
-    first = sign(_encoded("image/png"), "image/png", Claim("first", "m", "1", (0, 0, 1, 1), "a" * 9), authority)
-    second = sign(_encoded("image/png"), "image/png", CLAIM, authority, first, "image/png")
-    found = read(second, "image/png", authority)
+    first = sign(_encoded("image/png"), "image/png", Claim("first", "m", "1", (0, 0, 1, 1), "a" * 9), authority).data
+    second = sign(_encoded("image/png"), "image/png", CLAIM, authority, first, "image/png").data
+    found = read(second, "image/png", authority.root_pem)
     assert found is not None
     assert (found.title, found.state, found.has_parent) == ("result 1", "Trusted", True)
     assert b"a" * 9 in second
 
 
+@pytest.mark.parametrize("parent", [_encoded("image/png"), b"unreadable"])
+def test_the_mark_that_an_input_carried_is_named_though_its_credentials_are_gone(
+    authority: Authority, parent: bytes
+) -> None:
+    claim = replace(CLAIM, parent_mark_id="fedcba987")
+    found = read(
+        sign(_encoded("image/png"), "image/png", claim, authority, parent, "image/png").data,
+        "image/png",
+        authority.root_pem,
+    )
+    assert found is not None
+    assert (found.state, found.watermark_id, found.parent_mark_id) == ("Trusted", CLAIM.watermark_id, "fedcba987")
+
+
+def test_credentials_kept_apart_tell_whether_a_file_is_the_signed_one(authority: Authority) -> None:
+    signed = sign(_encoded("image/png"), "image/png", CLAIM, authority)
+    files = (signed.data, _encoded("image/png"), _encoded("image/jpeg"))
+    found = [
+        read(data, f"image/{kind}", authority.root_pem, signed.manifest)
+        for data, kind in zip(files, ("png", "png", "jpeg"), strict=True)
+    ]
+    assert [one and (one.signed_here, one.matches_pixels, one.model) for one in found] == [
+        (True, True, CLAIM.model),
+        (True, False, CLAIM.model),
+        (True, False, CLAIM.model),
+    ]
+
+
+def test_credentials_kept_apart_that_were_changed_are_not_ours_any_more(authority: Authority) -> None:
+    signed = sign(_encoded("image/png"), "image/png", CLAIM, authority)
+    changed = signed.manifest.replace(CLAIM.model.encode(), b"inpaint-packet")
+    found = read(signed.data, "image/png", authority.root_pem, changed)
+    assert found is not None
+    assert (found.signed_here, found.made_here) == (False, False)
+    for broken in (signed.manifest[:200], b""):
+        with pytest.raises(CredentialsError):
+            read(signed.data, "image/png", authority.root_pem, broken)
+
+
 def test_without_a_parent_none_is_claimed(authority: Authority) -> None:
-    found = read(sign(_encoded("image/png"), "image/png", CLAIM, authority), "image/png", authority)
+    found = read(sign(_encoded("image/png"), "image/png", CLAIM, authority).data, "image/png", authority.root_pem)
     assert found is not None
     assert not found.has_parent
     assert found.state == "Trusted"
@@ -95,15 +135,15 @@ def test_without_a_parent_none_is_claimed(authority: Authority) -> None:
 
 def test_a_strangers_signature_is_valid_but_not_ours(authority: Authority, tmp_path: Path) -> None:
     stranger = load_or_create_authority(tmp_path / "stranger")
-    signed = sign(_encoded("image/png"), "image/png", CLAIM, stranger)
-    for trusted in (authority, None):
+    signed = sign(_encoded("image/png"), "image/png", CLAIM, stranger).data
+    for trusted in (authority.root_pem, None):
         found = read(signed, "image/png", trusted)
         assert found is not None
         assert (found.state, found.made_here) == ("Valid", False)
 
 
 def test_a_picture_without_credentials_has_none(authority: Authority) -> None:
-    assert read(_encoded("image/jpeg"), "image/jpeg", authority) is None
+    assert read(_encoded("image/jpeg"), "image/jpeg", authority.root_pem) is None
 
 
 @pytest.mark.parametrize("content_type", ["image/gif", "text/plain", ""])
@@ -111,7 +151,7 @@ def test_types_that_cannot_carry_credentials_are_refused(content_type: str, auth
     with pytest.raises(CredentialsError, match="image/png"):
         sign(b"GIF89a", content_type, CLAIM, authority)
     with pytest.raises(CredentialsError, match="image/png"):
-        read(b"GIF89a", content_type, authority)
+        read(b"GIF89a", content_type, authority.root_pem)
 
 
 def test_bytes_that_are_no_picture_are_refused(authority: Authority) -> None:
@@ -159,8 +199,8 @@ def test_keys_that_do_not_sign_are_refused() -> None:
 
 
 def test_an_input_with_unreadable_metadata_costs_no_result(authority: Authority) -> None:
-    signed = sign(_encoded("image/png"), "image/png", CLAIM, authority, b"not what it says", "image/jpeg")
-    found = read(signed, "image/png", authority)
+    signed = sign(_encoded("image/png"), "image/png", CLAIM, authority, b"not what it says", "image/jpeg").data
+    found = read(signed, "image/png", authority.root_pem)
     assert found is not None
     assert (found.state, found.has_parent) == ("Trusted", True)
 

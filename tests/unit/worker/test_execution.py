@@ -5,6 +5,7 @@ Only the networks are stand-ins: the runner paints grey, the classifier says wha
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import math
 import threading
@@ -18,8 +19,10 @@ import pytest
 from PIL import ExifTags, Image
 
 from safety.credentials import read
+from safety.fingerprint import Fingerprint, place
 from safety.verdict import Action, Finding, Stage, Verdict
 from storage.job import HeldAt, JobState
+from storage.mark_store import MarkStore
 from storage.review_store import ReviewStore
 from tests.jobs import VERDICT, make_due
 from tests.unit.images.samples import encoded
@@ -39,6 +42,26 @@ def test_a_clean_result_is_marked_stored_and_visible(bench: Bench) -> None:
     assert all(key.startswith(f"results/{done.id}/1-") for key in bench.made())
     assert done.receipt["untouched"]["checked"]
     assert done.safety["signals"]
+
+
+@pytest.mark.parametrize("pattern", [-0.2, 0.3])
+def test_the_mark_of_every_stored_result_is_on_record_with_its_credentials(bench: Bench, pattern: float) -> None:
+    bench.judge.answer = lambda: {**CLEAN, "test_pattern": pattern}
+    done = bench.run(num_images=2)
+    marks, keys = MarkStore(bench.tools.database), bench.tools.mark_keys.keys
+    for image in done.images:
+        (known,) = (found for key in keys for found in marks.find(image.watermark_id, key.key_id))
+        assert (known.tenant_id, known.job_id, known.record.image_index) == (done.tenant_id, done.id, image.index)
+        assert known.model == done.model
+        assert (known.record.width, known.record.height) == (image.width, image.height)
+        manifest = bench.objects.get(known.record.manifest_key)
+        assert hashlib.sha256(manifest).hexdigest() == known.record.manifest_sha256
+        made, anchors = bench.objects.get(image.key), bench.tools.authority.root_pem
+        assert read(made, "image/png", anchors, manifest) == read(made, "image/png", anchors)
+        kept = Fingerprint.from_dict(known.record.fingerprint)
+        found = place(Image.open(BytesIO(made)), kept, (image.width, image.height), [1.0])
+        assert found is not None
+        assert found.fits
 
 
 @pytest.mark.parametrize("keep", [True, False])
@@ -80,7 +103,7 @@ def test_a_picture_is_checked_and_named_by_the_model_that_made_it(bench: Bench) 
     done, held = bench.run(), bench.run(model="photo")
     assert (done.state, held.state) == (JobState.SUCCEEDED, JobState.HELD)
     assert (done.model["name"], held.model) == ("grey", identity)
-    stated = read(bench.objects.get(held.images[0].key), "image/png", bench.tools.authority)
+    stated = read(bench.objects.get(held.images[0].key), "image/png", bench.tools.authority.root_pem)
     assert stated is not None
     assert stated.model == "another"
 

@@ -107,8 +107,10 @@ class Bench:
         return self.reader.get(job.id, job.tenant_id)
 
     def made(self) -> list[str]:
-        """Keys of every object that is not an input."""
-        return [key for key in keys(self.objects) if not key.startswith("inputs/")]
+        """Keys of every image; beside each lie its credentials, and nothing else."""
+        made = [key for key in keys(self.objects) if not key.startswith(("inputs/", "manifests/"))]
+        assert keys(self.objects, "manifests/") == sorted(f"manifests/{key.partition('/')[2]}" for key in made)
+        return made
 
 
 def hook(target: Any, name: str, call: Callable[[], None]) -> None:
