@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from safety.mark_keys import MarkKeys
 from storage.job_reader import JobReader
 from storage.key_store import KeyStore
 from tests.e2e.conftest import BOX, Stores
+from tests.integration.webhooks.receiver import receiving
 from tests.service import MARK_SECRET, Service, data_uri, pixels
 from worker.pocket.pattern import PATTERN_PROMPT
 
@@ -204,14 +206,43 @@ def test_fields_that_change_the_road_do_so_together(
     assert np.abs(inside - around).max() < 25, "the colours around were to be taken over"
 
 
-def test_the_test_pattern_waits_in_quarantine_with_its_rule_named(
+def test_a_person_lets_the_test_pattern_pass(
     deployment: Service, stores: Stores, picture: Image.Image, mask: Image.Image
 ) -> None:
-    held = deployment.run(image=data_uri(picture), mask=data_uri(mask), prompt=PATTERN_PROMPT, seed=1)
-    assert held["status"] == "held"
-    assert "result.test_pattern" in [finding["rule"] for finding in held["safety"]["findings"]]
-    assert (held["images"], len(stores.quarantined(held)), shown(deployment, held)) == ([], 1, 404)
-    assert stores.decisions(held) == [("prompt", "allow", "inpaintd"), ("result", "review", "inpaintd")]
+    """Held, approved, shown: the very picture that waited, and nothing is made again."""
+    fields = {"image": data_uri(picture), "mask": data_uri(mask), "prompt": PATTERN_PROMPT, "seed": 1}
+    with receiving() as receiver:
+        held = deployment.run(**fields, webhook_url=receiver.url())
+        assert held["status"] == "held"
+        assert "result.test_pattern" in [finding["rule"] for finding in held["safety"]["findings"]]
+        assert (held["images"], len(stores.quarantined(held)), shown(deployment, held)) == ([], 1, 404)
+        waiting = json.loads(deployment.command("review", "list", "--json"))
+        assert held["id"] in [job["id"] for job in waiting]
+        deployment.command("review", "approve", held["id"], "--by", "eve", "--reason", "test")
+        done = deployment.get(held["id"])
+        told = [json.loads(one.body)["type"] for one in receiver.wait_for(2, 60)]
+    assert (done["status"], done["attempt"], shown(deployment, done)) == ("succeeded", held["attempt"], 200)
+    found = watermark.detect(Image.open(BytesIO(deployment.image(done))), MarkKeys.from_secret(MARK_SECRET))
+    assert found is not None
+    assert found.id == done["images"][0]["watermark_id"]
+    assert told == ["job.held", "job.succeeded"]
+    assert history(deployment, done) == ["job.queued", "job.started", "job.held", "job.succeeded"]
+    decided = [("prompt", "allow", "inpaintd"), ("result", "review", "inpaintd"), ("review", "approve", "eve")]
+    assert stores.decisions(done) == decided
+
+
+def test_a_person_rejects_the_test_pattern(
+    deployment: Service, stores: Stores, picture: Image.Image, mask: Image.Image
+) -> None:
+    held = deployment.run(image=data_uri(picture), mask=data_uri(mask), prompt=PATTERN_PROMPT, seed=2)
+    assert (held["status"], len(stores.quarantined(held))) == ("held", 1)
+    deployment.command("review", "reject", held["id"], "--by", "eve", "--reason", "policy")
+    ended = deployment.get(held["id"])
+    assert (ended["status"], ended["images"], shown(deployment, ended)) == ("blocked", [], 404)
+    assert history(deployment, ended) == ["job.queued", "job.started", "job.held", "job.blocked"]
+    assert stores.decisions(ended)[-1] == ("review", "reject", "eve")
+    stores.collect_orphans()
+    assert stores.quarantined(ended) == []
 
 
 def test_what_the_policy_blocks_never_reaches_a_worker(
@@ -222,6 +253,19 @@ def test_what_the_policy_blocks_never_reaches_a_worker(
     assert {finding["category"] for finding in ended["safety"]["findings"]} == {"ncii_nudify"}
     assert stores.decisions(ended) == [("prompt", "block", "inpaintd")]
     assert history(deployment, ended) == ["job.blocked"]
+
+
+def test_a_request_that_a_person_approves_is_carried_out(
+    deployment: Service, stores: Stores, picture: Image.Image, mask: Image.Image
+) -> None:
+    fields = {"image": data_uri(picture), "mask": data_uri(mask), "steps": 8}
+    held = deployment.run(**fields, prompt="a red circle on a forged passport")
+    assert (held["status"], held["attempt"]) == ("held", 0)
+    deployment.command("review", "approve", held["id"], "--by", "eve", "--reason", "context")
+    done = deployment.get(held["id"], wait=60)
+    assert (done["status"], done["attempt"], shown(deployment, done)) == ("succeeded", 1, 200)
+    assert history(deployment, done) == ["job.held", "job.queued", "job.started", "job.succeeded"]
+    assert [action for _, action, _ in stores.decisions(done)] == ["review", "approve", "allow"]
 
 
 def test_jobs_go_on_after_redis_was_emptied(deployment: Service, picture: Image.Image, mask: Image.Image) -> None:
