@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from producer.conduct import Conduct
 from producer.inputs import InputShelf
 from producer.settings import ProducerSettings
 from producer.submit import Submitter
@@ -21,6 +22,7 @@ from storage.key_store import KeyStore
 from storage.models import ModelDescriptor, load_registry
 from storage.object_store import ObjectStore, open_object_store
 from storage.settings import StorageSettings
+from storage.strike_store import StrikeStore
 from storage.submissions import Submissions
 from storage.tenant_store import TenantStore
 from storage.webhook_store import WebhookStore
@@ -66,6 +68,7 @@ def open_services(storage: StorageSettings, safety: SafetySettings, producer: Pr
     submissions, files = Submissions(database), FileStore(database, objects)
     webhooks, guard = WebhookStore(database), AddressGuard(producer.allowed_addresses)
     shelf = InputShelf(files, objects, producer.max_pixels)
+    conduct = Conduct(StrikeStore(database), policy, producer.user_secret)
     return Services(
         settings=producer,
         redis_url=storage.redis_url,
@@ -82,5 +85,7 @@ def open_services(storage: StorageSettings, safety: SafetySettings, producer: Pr
         deliveries=DeliveryLog(database),
         guard=guard,
         models=models,
-        submitter=Submitter(submissions, shelf, doorbell, policy, models, producer.user_secret, webhooks, guard),
+        submitter=Submitter(
+            submissions, shelf, doorbell, policy, models, conduct, producer.user_secret, webhooks, guard
+        ),
     )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import structlog
 
+from producer.conduct import Conduct
 from producer.errors import Refusal
 from producer.evidence import prompt_decision
 from producer.fingerprint import fingerprint_of
@@ -17,6 +18,7 @@ from producer.order import Order
 from producer.prompts import judge_prompts
 from producer.pseudonyms import pseudonym
 from producer.webhooks.addresses import AddressGuard, AddressRefused
+from safety.behavior import Imprint
 from safety.policy import Policy
 from safety.verdict import Action, Verdict
 from storage.audit_rows import audit_row
@@ -42,6 +44,7 @@ class Submitter:
     doorbell: Doorbell
     policy: Policy
     models: Mapping[str, ModelDescriptor]
+    conduct: Conduct
     user_secret: str
     webhooks: WebhookStore
     guard: AddressGuard
@@ -49,8 +52,8 @@ class Submitter:
     def submit(self, tenant_id: str, order: Order) -> Submitted:
         """The stored job: queued, held for a person, or blocked by the policy; or the job of an earlier copy.
 
-        Raises Refusal, QueueFull and IdempotencyConflict, with nothing left behind, for an order that cannot be
-        carried out. An unreachable Redis is no error: workers also look into SQL by themselves.
+        Raises Refusal, QueueFull, CoolingDown and IdempotencyConflict, with nothing left behind, for an order that
+        cannot be carried out. An unreachable Redis is no error: workers also look into SQL by themselves.
         """
         self._check_hook(order)
         model = self._model(order.params.model)
@@ -59,9 +62,12 @@ class Submitter:
         refuse_unfit(params, model)
         verdict = judge_prompts(params, self.policy)
         inputs = self.shelf.take(tenant_id, order.image, order.mask, params)
+        imprint = self.conduct.imprint(tenant_id, params, inputs.image.data)
+        verdict = Verdict.merge(verdict, self.conduct.judge(tenant_id, self._user(tenant_id, order), imprint))
         with self.shelf.keeping(tenant_id, job_id, inputs) as kept:
             new = self._new_job(tenant_id, job_id, replace(order, params=params), model, verdict, kept.inputs)
             new = replace(new, fingerprint=fingerprint, webhook_id=self._webhook_id(tenant_id, order))
+            new = self._on_record(new, imprint, verdict)
             submitted = self.submissions.submit(new)
             kept.wanted = not submitted.replayed
         reach("after_accept")
@@ -79,6 +85,13 @@ class Submitter:
     def pseudonym(self, tenant_id: str, user: str) -> str:
         """How the tenant's end-user `user` is called in stored jobs."""
         return pseudonym(self.user_secret, tenant_id, user)
+
+    def _user(self, tenant_id: str, order: Order) -> str | None:
+        return None if order.user is None else self.pseudonym(tenant_id, order.user)
+
+    def _on_record(self, new: NewJob, imprint: Imprint, verdict: Verdict) -> NewJob:
+        noted = replace(new, imprint=asdict(imprint), gate=self.conduct.gate())
+        return replace(noted, also=(*noted.also, *self.conduct.strike(noted, verdict)))
 
     def _check_hook(self, order: Order) -> None:
         try:
@@ -102,7 +115,7 @@ class Submitter:
         self, tenant_id: str, job_id: str, order: Order, model: ModelDescriptor, verdict: Verdict, kept: Inputs
     ) -> NewJob:
         state = state_for(verdict.action)
-        user = None if order.user is None else self.pseudonym(tenant_id, order.user)
+        user = self._user(tenant_id, order)
         decision = prompt_decision(order.params, verdict, self.policy, kept, user)
         return NewJob(
             id=job_id,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from safety.behavior_schema import Behavior
 from safety.policy_files import PACKAGED, read_policy
 from safety.policy_schema import Category, PolicyDocument
 from safety.prompts import PromptRules
@@ -33,6 +34,7 @@ class Policy:
     result_signals: tuple[RequiredSignal, ...]
     result_rules: tuple[SignalRule, ...]
     retention: Retention
+    behavior: Behavior
 
     @property
     def label(self) -> str:
@@ -56,6 +58,7 @@ def load_policy(path: Path | None = None) -> Policy:
         result_signals=document.result_signals,
         result_rules=document.result_rules,
         retention=document.retention,
+        behavior=document.behavior,
     )
 
 
@@ -106,6 +109,9 @@ def _categories_named(document: PolicyDocument) -> Iterator[tuple[Place, str]]:
         yield ("prompt_rules", index, "category"), prompt_rule.category
     for place, rule in rules_on_signals(document):
         yield (*place, "category"), rule.category
+    for index, retry in enumerate(document.behavior.retries):
+        yield ("behavior", "retries", index, "category"), retry.category
+    yield ("behavior", "tenant", "category"), document.behavior.tenant.category
 
 
 def _repeated_ids(document: PolicyDocument) -> Iterator[tuple[Place, str]]:
@@ -121,3 +127,7 @@ def _rule_ids(document: PolicyDocument) -> Iterator[tuple[Place, str]]:
         yield ("prompt_rules", index, "id"), prompt_rule.id
     for place, rule in rules_on_signals(document):
         yield (*place, "id"), rule.id
+    for index, retry in enumerate(document.behavior.retries):
+        yield ("behavior", "retries", index, "id"), retry.id
+    yield ("behavior", "tenant", "id"), document.behavior.tenant.id
+    yield ("behavior", "cool_down", "id"), document.behavior.cool_down.id

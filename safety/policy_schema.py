@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from safety.behavior_schema import Behavior
 from safety.retention_schema import Retention
 from safety.signal_schema import RequiredSignal, SignalRule
 from safety.strict import RuleId, Severity, Strict
@@ -67,3 +68,4 @@ class PolicyDocument(Strict):
     result_signals: tuple[RequiredSignal, ...] = Field(min_length=1)
     result_rules: tuple[SignalRule, ...] = ()
     retention: Retention = Retention()
+    behavior: Behavior

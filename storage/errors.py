@@ -6,7 +6,8 @@ StorageError
 ├── FileMissing            no such uploaded file for this tenant
 ├── LimitReached           a limit of the tenant stands against it; says when to come again
 │   ├── QueueFull          as many of its jobs wait as may wait
-│   └── TooManyRequests    it asks more often than it may
+│   ├── TooManyRequests    it asks more often than it may
+│   └── CoolingDown        one of its end-users was refused so often that it has to wait
 ├── IdempotencyConflict    the idempotency key was used for another request
 ├── WebhookNotFound        no such webhook for this tenant
 ├── DeliveryNotFound       no such delivery of this webhook
@@ -50,6 +51,10 @@ class QueueFull(LimitReached):
 
 class TooManyRequests(LimitReached):
     """The tenant sent more requests a second than it may."""
+
+
+class CoolingDown(LimitReached):
+    """Requests of this end-user of the tenant are refused for a time, because too many of them had to be."""
 
 
 class IdempotencyConflict(StorageError):

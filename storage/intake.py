@@ -10,10 +10,12 @@ import sqlalchemy as sa
 
 from storage.also import add_rows
 from storage.database import db_now
-from storage.errors import IdempotencyConflict, QueueFull, TenantNotFound
+from storage.errors import CoolingDown, IdempotencyConflict, QueueFull, TenantNotFound
 from storage.events import Event, add_events
 from storage.job import Job, JobState, NewJob
 from storage.rows import job_of
+from storage.strike import Strike
+from storage.strike_store import earned, recent_strikes
 from storage.tables import idempotency_keys, jobs, tenants
 from storage.tags import draw_tags
 
@@ -58,6 +60,7 @@ class Intake:
         self._tenants = {row.id: row for row in connection.execute(locked)}
         self._room = {row.id: self._room_of(row) for row in self._tenants.values()}
         self._fresh: list[NewJob] = []
+        self._strikes: dict[tuple[str, str], list[Strike]] = {}
 
     def answers(self) -> list[Answer]:
         """What became of each request, in order."""
@@ -125,6 +128,8 @@ class Intake:
     def _refusal(self, new: NewJob) -> Exception | None:
         if new.tenant_id not in self._tenants:
             return TenantNotFound(f"there is no tenant {new.tenant_id}")
+        if (cooling := self._cooling(new)) is not None:
+            return cooling
         room = self._room.get(new.tenant_id)
         if room is None or new.state is not JobState.QUEUED:
             return None
@@ -133,6 +138,19 @@ class Intake:
             return QueueFull(f"{limit} jobs are queued already, as many as this tenant may have", QUEUE_FULL_SECONDS)
         self._room[new.tenant_id] = room - 1
         return None
+
+    def _cooling(self, new: NewJob) -> CoolingDown | None:
+        if new.gate is None or new.user is None:
+            return None
+        caller = (new.tenant_id, new.user)
+        if caller not in self._strikes:
+            read = recent_strikes(self._connection, *caller, new.gate.window_seconds, new.gate.limit)
+            self._strikes[caller] = read
+        # Those of this very transaction, which no query sees yet, come on top.
+        fresh = (strike for other in self._fresh for strike in map(earned, other.also) if strike is not None)
+        theirs = [strike for strike in fresh if (strike.tenant_id, strike.user) == caller]
+        seconds = new.gate.seconds_to_wait([*theirs, *self._strikes[caller]])
+        return CoolingDown("requests of this end-user were refused too often", seconds) if seconds > 0 else None
 
     def _room_of(self, tenant: sa.Row[Any]) -> int | None:
         if tenant.max_queued is None:
@@ -195,4 +213,5 @@ def _row(new: NewJob, key: float) -> dict[str, Any]:
         "batch": new.batch,
         "webhook_id": new.webhook_id,
         "fingerprint": new.fingerprint,
+        "imprint": new.imprint,
     }

@@ -10,6 +10,7 @@ from typing import Any
 from storage.also import Row
 from storage.mark import MarkRecord
 from storage.params import InpaintParams
+from storage.strike import Gate
 
 
 class JobState(StrEnum):
@@ -127,7 +128,8 @@ class NewJob:
     `fingerprint` is a hash of what was asked for, `idempotency_key` the caller's own, and `is_retry` says that the
     caller's client repeats itself. `state` is queued, held or blocked. `cost` is the estimate of UNet rows (steps x
     rows a step x images). `image_key` and `mask_key` name stored inputs; `mask_key` is None where the image's alpha
-    is the mask. `also` are rows that are inserted in the same commit, unless an earlier copy stands for the request.
+    is the mask. `imprint` is by what a request like it is recognized; `gate` may refuse it for what its end-user has on
+    record. `also` are rows that are inserted in the same commit, unless an earlier copy stands for the request.
     """
 
     id: str
@@ -149,6 +151,8 @@ class NewJob:
     fingerprint: str | None = None
     idempotency_key: str | None = None
     is_retry: bool = False
+    imprint: dict[str, str] | None = None
+    gate: Gate | None = None
     also: tuple[Row, ...] = ()
 
 
@@ -184,6 +188,7 @@ class Job:
     finished_at: datetime | None
     deadline_at: datetime | None
     erased_at: datetime | None
+    imprint: dict[str, str] | None = None
 
     @property
     def is_terminal(self) -> bool:

@@ -41,6 +41,7 @@ def job_of(row: Row[Any]) -> Job:
         finished_at=row.finished_at,
         deadline_at=row.deadline_at,
         erased_at=row.erased_at,
+        imprint=row.imprint,
     )
 
 

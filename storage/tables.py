@@ -146,6 +146,8 @@ jobs = sa.Table(
     sa.Column("webhook_id", Id),
     # What was asked for, hashed, to know a request that is sent again; NULL where nobody would repeat it.
     sa.Column("fingerprint", sa.String(64)),
+    # By what a request is recognized that is like this one: see safety/behavior.py.
+    sa.Column("imprint", Json),
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("started_at", Moment),
     sa.Column("finished_at", Moment),

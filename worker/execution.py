@@ -122,7 +122,7 @@ class Execution:
         if action is Action.BLOCK:
             self._finish(self._tools.jobs.block, [], {})
         if action is Action.REVIEW:
-            self._tools.jobs.hold_request(self._job, safety=self._judgement.record, also=[self._judgement.audit])
+            self._tools.jobs.hold_request(self._job, safety=self._judgement.record, also=self._judgement.rows)
         return action in (Action.BLOCK, Action.REVIEW)
 
     def _inpaint(self, prepared: Prepared) -> list[InpaintResult]:
@@ -171,7 +171,7 @@ class Execution:
         result = JobResult(images, {**receipt, "timings": timings}, record, self._model.identity, marks)
         reach("before_finish")
         # If this raises, nobody knows whether the row names the images: they stay, for the collector to judge.
-        if move(self._job, result, [self._judgement.audit]):
+        if move(self._job, result, self._judgement.rows):
             reach("after_commit")
             log.info("job_finished", action=record["action"], **timings)
             return

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from PIL import Image
 
+from safety.behavior import INPUT, RESULT, charge
 from safety.checks import check_input, check_result
 from safety.evidence import Submission
 from safety.hashes import pdq
@@ -17,6 +19,7 @@ from storage.audit import Decision, Output, Pictures, PolicyId, Print, Stage
 from storage.audit_rows import audit_row
 from storage.job import Job
 from storage.masks import Inputs
+from storage.strike_store import strike_row
 from worker.images.compose import Composite
 from worker.marking import MarkedImage
 from worker.tools import Tools
@@ -40,6 +43,7 @@ class Judgement:
         self._input: Print | None = None
         self._mask: Print | None = None
         self._outputs: tuple[Output, ...] = ()
+        self._strikes: tuple[Row, ...] = ()
 
     @property
     def spotless(self) -> bool:
@@ -52,8 +56,11 @@ class Judgement:
         return self._verdict.audit_dict()
 
     @property
-    def audit(self) -> Row:
-        """The audit record of what this attempt decided, to be written with the move that follows from it."""
+    def rows(self) -> tuple[Row, ...]:
+        """The record of what this attempt decided and the strike for it, to be written with the move that follows."""
+        return (self._audit(), *self._strikes)
+
+    def _audit(self) -> Row:
         verdict, policy = Verdict.merge(*self._attempt).audit_dict(), self._policy
         rules = PolicyId(policy.name, policy.version, policy.sha256)
         pictures = Pictures(self._input, self._mask, self._outputs)
@@ -66,7 +73,7 @@ class Judgement:
         self._input, self._mask = _print(data, image), _print(inputs.mask.tobytes(), mask)
         job = self._job
         sent = Submission(image, mask, data, inputs.image.content_type, job.params.prompt, self._verdict.findings)
-        return self._add(check_input(sent, self._policy, self._sources))
+        return self._add(check_input(sent, self._policy, self._sources), INPUT)
 
     def on_results(self, composites: Sequence[Composite], inputs: Inputs) -> Action:
         """Judges each composite beside the picture that it was made from; the strictest judgement holds for all."""
@@ -74,17 +81,20 @@ class Judgement:
         self._outputs = tuple(Output(_print(made.image.tobytes(), made.image)) for made in composites)
         before = Image.fromarray(inputs.image.rgb)
         verdicts = [check_result(made.image, made.region, self._policy, self._sources, before) for made in composites]
-        return self._add(Verdict.merge(*verdicts))
+        return self._add(Verdict.merge(*verdicts), RESULT)
 
     def on_marked(self, marked: Sequence[MarkedImage]) -> None:
         """Notes the files that the results, in their order, became."""
         self._outputs = tuple(map(_output, self._outputs, marked))
 
-    def _add(self, found: Verdict) -> Action:
+    def _add(self, found: Verdict, cause: str) -> Action:
         # What a person has let pass does not hold the job a second time.
         verdict = found.waiving(self._waived)
         self._attempt.append(verdict)
         self._verdict = Verdict.merge(self._verdict, verdict)
+        charged = charge(verdict, self._policy.behavior) if verdict.action is Action.BLOCK else None
+        if charged is not None:
+            self._strikes = (strike_row(self._job, cause, **asdict(charged)),)
         return verdict.action
 
 

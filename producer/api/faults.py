@@ -15,6 +15,7 @@ from producer.api.problems import problem_response, refusal_response
 from producer.api.streams import COME_AGAIN_SECONDS, StreamsFull
 from producer.errors import Refusal
 from storage.errors import (
+    CoolingDown,
     DatabaseUnavailable,
     DeliveryNotFound,
     IdempotencyConflict,
@@ -77,10 +78,18 @@ def _webhook_fault(_request: Request, error: Exception) -> JSONResponse:
 
 def _limit_reached(_request: Request, error: Exception) -> JSONResponse:
     limit = cast(LimitReached, error)
+    if isinstance(limit, CoolingDown):
+        return _cooling_down(limit)
     code = "queue_full" if isinstance(limit, QueueFull) else "too_many_requests"
     seconds = max(1, math.ceil(limit.retry_after))
     detail = f"This tenant is at its limit: {limit}. Try again in {seconds} s."
     return problem_response(code, detail, headers={"Retry-After": str(seconds)})
+
+
+def _cooling_down(limit: CoolingDown) -> JSONResponse:
+    seconds = max(1, math.ceil(limit.retry_after))
+    detail = f"Too many requests of this end-user had to be refused. Requests of this `user` wait for {seconds} s."
+    return problem_response("cooling_down", detail, headers={"Retry-After": str(seconds)})
 
 
 def _streams_full(_request: Request, _error: Exception) -> JSONResponse:

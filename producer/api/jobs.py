@@ -32,6 +32,7 @@ _BODY: dict[str, Any] = {"requestBody": {"required": True, "content": _CONTENT},
 _SUBMIT_CODES = (
     "idempotency_key_invalid",
     "queue_full",
+    "cooling_down",
     "json_invalid",
     "form_invalid",
     "invalid_utf8",

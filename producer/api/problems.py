@@ -47,6 +47,7 @@ CODES: dict[str, Code] = {
     "media_type_unsupported": Code(415, "Unsupported media type", "Send application/json or multipart/form-data."),
     "too_many_requests": Code(429, "Too many requests", "Wait as many seconds as the header Retry-After says."),
     "queue_full": Code(429, "Queue full", "Wait until jobs have ended, at least as long as Retry-After says."),
+    "cooling_down": Code(429, "End-user cooling down", "Refuse this `user` for as long as Retry-After says."),
     "internal": Code(500, "Internal error", "Try again; tell the operator if it stays."),
     "streams_full": Code(503, "Too many open streams", "Wait as Retry-After says, or ask for the job with `wait`."),
     "storage_unavailable": Code(503, "Storage not reachable", "Try again in a few seconds."),
