@@ -1,4 +1,4 @@
-"""The oracle on evidence: what was decided is on record, once, with the pictures that are on show."""
+"""The oracle on evidence: decisions are on record, once, with the pictures on show, and these with their marks."""
 
 from __future__ import annotations
 
@@ -15,21 +15,26 @@ from storage.audit_tables import audit_records
 from storage.audit_verify import verify
 from storage.database import Database
 from storage.job import JobState
+from storage.mark_tables import marks
 
 Row = sa.Row[Any]
 ACTIONS = {JobState.SUCCEEDED: ("allow", "label"), JobState.HELD: ("review",), JobState.BLOCKED: ("block",)}
 
 
 class Records:
-    """The audit record at the moment it is made."""
+    """The audit record and the marks at the moment it is made."""
 
     def __init__(self, database: Database) -> None:
         with database.reading() as connection:
             written = connection.execute(sa.select(audit_records).order_by(audit_records.c.id)).all()
+            marked = connection.execute(sa.select(marks).order_by(marks.c.image_index)).all()
         self._decisions: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for row in written:
             texts = {"record": row.record, "hashes": row.hashes}
             self._decisions[row.subject].append({name: unpack(text) for name, text in texts.items()})
+        self._marks: dict[str, list[Row]] = defaultdict(list)
+        for mark in marked:
+            self._marks[mark.job_id].append(mark)
 
     def unjudged(self, accepted: Collection[str]) -> list[str]:
         """A sentence for each of these jobs whose prompt was not judged on record exactly once."""
@@ -46,6 +51,9 @@ class Records:
         shown = [(image["sha256"], image["watermark_id"]) for image in job.images]
         if shown and decided and _outputs(decided[0]) != shown:
             yield "shows other pictures than those on record"
+        known = [(mark.image_index, mark.mark_id) for mark in self._marks[job.id]]
+        if known != [(image["index"], image["watermark_id"]) for image in job.images]:
+            yield f"shows {len(job.images)} pictures, and of marks are known {known}"
 
     def _at(self, job_id: str, stage: Stage) -> list[dict[str, Any]]:
         return [one for one in self._decisions[job_id] if one["record"]["stage"] == stage]
