@@ -2,6 +2,7 @@
 
 SafetyError
 ├── PolicyError        the policy file cannot be read, or says something that cannot be carried out
+├── BankError          a hash or a picture cannot go into a bank
 ├── SettingsError      a setting of this package is missing or has no meaning
 ├── MarkError          a watermark could not be put into a picture so that it reads back
 └── CredentialsError   content credentials could not be made, signed or read
@@ -18,6 +19,10 @@ class PolicyError(SafetyError):
     def __init__(self, message: str, line: int | None = None) -> None:
         super().__init__(message)
         self.line = line
+
+
+class BankError(SafetyError):
+    """What was given cannot go into a bank of known pictures; the text says why."""
 
 
 class SettingsError(SafetyError):

@@ -20,6 +20,7 @@ COMMANDS = {
     "tenants": "producer.cli.tenants:tenants",
     "review": "producer.cli.review:review",
     "audit": "producer.cli.audit:audit",
+    "banks": "producer.cli.banks:banks",
     "migrate": "producer.cli.admin:migrate",
     "doctor": "producer.cli.admin:doctor",
 }
