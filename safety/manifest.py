@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-MARK_ALGORITHM = "org.inpaintd.mark.1"
+MARK_ALGORITHM = "org.inpaintd.mark.2"
 _PARENT = "parent"
 _PARENT_MARK = f"carries the invisible watermark {MARK_ALGORITHM} {{}}"
 _PARENT_MARK_ID = re.compile(re.escape(_PARENT_MARK.format("")) + r"([0-9a-f]+)")

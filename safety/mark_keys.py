@@ -1,4 +1,4 @@
-"""Keys of the watermark, derived from one secret text each."""
+"""Keys of the watermark: sixteen derived from each secret text, used in turn."""
 
 import hashlib
 import hmac
@@ -9,6 +9,8 @@ from safety.errors import MarkError
 
 _SHORTEST_SECRET = 16
 _TAG_BITS = 24
+KEYS = 16
+"""How many keys a secret gives. With one alone, the mean of a few results would show the mark."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,19 +21,6 @@ class MarkKey:
     layout_seed: bytes = field(repr=False)
     tag_key: bytes = field(repr=False)
 
-    @classmethod
-    def from_secret(cls, secret: str) -> "MarkKey":
-        """Derive the three parts with HMAC-SHA-256. Raises MarkError when the secret is too short."""
-        if len(secret) < _SHORTEST_SECRET:
-            raise MarkError(
-                f"A watermark secret has {len(secret)} characters; use {_SHORTEST_SECRET} random ones or more."
-            )
-        parts = [
-            hmac.digest(secret.encode(), purpose, hashlib.sha256)
-            for purpose in (b"inpaintd mark: key id", b"inpaintd mark: layout", b"inpaintd mark: tag")
-        ]
-        return cls(parts[0].hex()[:8], parts[1], parts[2])
-
     def tag(self, message: int) -> int:
         """24 bits that only this key gives for `message` (at most 64 bits)."""
         digest = hmac.digest(self.tag_key, message.to_bytes(8, "big"), hashlib.sha256)
@@ -39,10 +28,37 @@ class MarkKey:
 
 
 @dataclass(frozen=True, slots=True)
-class MarkKeys:
-    """Keys in rotation: the first marks, all are recognized."""
+class KeyRing:
+    """What one secret gives: the seed of the sync signs that its marks share, and KEYS keys."""
 
+    sync_seed: bytes = field(repr=False)
     keys: tuple[MarkKey, ...]
+
+    @classmethod
+    def from_secret(cls, secret: str) -> "KeyRing":
+        """Derive all parts with HMAC-SHA-256. Raises MarkError when the secret is too short."""
+        if len(secret) < _SHORTEST_SECRET:
+            raise MarkError(
+                f"A watermark secret has {len(secret)} characters; use {_SHORTEST_SECRET} random ones or more."
+            )
+        ring_id = _derived(secret, "key id").hex()[:8]
+        keys = (
+            MarkKey(f"{ring_id}-{n:x}", _derived(secret, f"layout {n}"), _derived(secret, f"tag {n}"))
+            for n in range(KEYS)
+        )
+        return cls(_derived(secret, "sync"), tuple(keys))
+
+
+@dataclass(frozen=True, slots=True)
+class MarkKeys:
+    """Key rings in rotation: those of the first mark, all are recognized."""
+
+    rings: tuple[KeyRing, ...]
+
+    @property
+    def keys(self) -> tuple[MarkKey, ...]:
+        """Every key, those that mark first."""
+        return tuple(key for ring in self.rings for key in ring.keys)
 
     @classmethod
     def from_secret(cls, secret: str, retired: Sequence[str] = ()) -> "MarkKeys":
@@ -50,5 +66,9 @@ class MarkKeys:
 
         Raises MarkError when any of them is shorter than 16 characters.
         """
-        secrets = [part.strip() for part in secret.split(",")] + list(retired)
-        return cls(tuple(MarkKey.from_secret(one) for one in secrets))
+        texts = [part.strip() for part in secret.split(",")] + list(retired)
+        return cls(tuple(KeyRing.from_secret(one) for one in texts))
+
+
+def _derived(secret: str, purpose: str) -> bytes:
+    return hmac.digest(secret.encode(), f"inpaintd mark: {purpose}".encode(), hashlib.sha256)

@@ -1,36 +1,34 @@
 """The invisible watermark: 64 bits in every result, readable again with the key.
 
-Payload: 4 bits version, 36 bits random id, 24 bits HMAC tag, so that what reads as a mark is one. The bits are spread,
-many times over, on mid-frequency coefficients of 8 x 8 luma blocks by dithered quantization (Chen and Wornell,
-"Quantization index modulation", 2001). The layout repeats every 256 pixels and follows the grid of the picture's top
-left corner: a picture that was cropped off that grid, or resized, does not read back with this first scheme.
+Payload: 4 bits version, 36 bits random id, 24 bits HMAC tag, so that what reads as a mark is one. Nothing in it is
+about a user. An error-correcting code makes 210 signs of it, which lie on the waves of a tile that repeats over the
+picture, a quarter of its short side wide: so the mark is found again at another size, and in a part of the picture.
 """
 
-import hashlib
-import hmac
 import io
 import math
-import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from safety import mark_grid
+from safety import mark_code, mark_sight
 from safety.errors import MarkError
-from safety.mark_keys import MarkKey, MarkKeys
+from safety.mark_finder import Found, find
+from safety.mark_keys import MarkKeys
+from safety.mark_payload import drawn_number, id_of, new_message, sealed
+from safety.mark_read import Sighting
+from safety.mark_tile import TILE, layout
+from safety.mark_write import Writing, change, painted
 
 SMALLEST_SIDE = 64
-_VERSION = 1
-_ID_BITS, _TAG_BITS = 36, 24
-_BITS = 64
-_RUNGS = ((14.0, 0), (14.0, 1), (18.0, 1), (22.0, 2), (30.0, 4), (40.0, 12))
-"""Quantization step, and how far values are pulled in from 0 and 255 first, so that a mark is not clipped away."""
+_DECIBELS = (40.15, 38.5, 36.5, 34.5, 32.0, 29.5)
+"""Distances to the picture before, within the marked region, that are tried in turn."""
 
 Box = tuple[int, int, int, int]
-Floats = NDArray[np.float32]
+Trial = Callable[[Image.Image], Image.Image]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,111 +50,96 @@ def jpeg_trial(marked: Image.Image) -> Image.Image:
 def embed(
     image: Image.Image,
     keys: MarkKeys,
-    region: Box | None = None,
+    region: Box | NDArray[np.bool_] | None = None,
     rng_seed: bytes | None = None,
-    trial: Callable[[Image.Image], Image.Image] = jpeg_trial,
+    trial: Trial = jpeg_trial,
 ) -> tuple[Image.Image, Mark]:
     """A marked copy of an RGB or RGBA image, and the mark: same size and mode, same alpha.
 
-    Only pixels inside `region` (left, top, right, bottom) change when it is given. The id is random, or follows from
-    `rng_seed`. The weakest strength is taken that reads back from the marked pixels and from what `trial` makes of
-    them, such as the encoding they are about to get; where no strength survives the trial, the weakest that reads back
-    from the pixels.
-    Raises MarkError, and the picture must not be released, when none does, when a side of the image or of the region
-    is shorter than 64 pixels, or on another mode.
+    Only pixels inside `region` (left, top, right, bottom; or a bool for each pixel, height x width) change when it is
+    given. The id, one of the keys and where tiles begin are random, or follow from `rng_seed`. A mark of ours that the
+    picture already carries as it is is written over. The weakest strength is taken that reads back from the marked
+    pixels and from what `trial` makes of them, such as the encoding they are about to get.
+    Raises MarkError, and the picture must not be released, when none does, when a side of the image is shorter than
+    SMALLEST_SIDE or a side of the region shorter than a tile, or on another mode.
     """
-    box = _checked(image, region)
-    key, message = keys.keys[0], _message(rng_seed)
-    bits = _bits(message, key)
-    fallback: Image.Image | None = None
-    for marked in _attempts(image, box, bits, key):
-        if _decode(marked, key) != message:
+    where = _checked(image, region)
+    writing, message = _writing(image, keys, rng_seed)
+    tile = mark_sight.period(image.size)
+    grey = mark_sight.luma(image, tile)
+    weight = _weight(where, (grey.shape[1], grey.shape[0]))
+    for decibels in _DECIBELS:
+        error = 255**2 / 10 ** (decibels / 10)
+        marked = painted(image, change(grey, weight, writing, error), where, error)
+        read = find(marked, keys)
+        if read is None or read.message != message:
             continue
-        if _decode(trial(marked), key) == message:
-            return marked, _mark(message, key, _psnr(image, marked))
-        fallback = fallback or marked
-    if fallback is None:
-        raise MarkError(
-            f"The watermark does not read back from this {image.width} x {image.height} picture at any strength, so "
-            "the picture is not released; use a larger picture or a larger region."
-        )
-    return fallback, _mark(message, key, _psnr(image, fallback))
+        kept = find(trial(marked), keys)
+        if kept is not None and kept.message == message:
+            return marked, _mark(read, _psnr(image, marked))
+    raise MarkError(
+        f"The watermark does not read back from this {image.width} x {image.height} picture at any strength, so "
+        "the picture is not released; use a larger picture or a larger region."
+    )
 
 
 def detect(image: Image.Image, keys: MarkKeys) -> Mark | None:
     """The mark in a picture, tried with every key, or None. Never a mark that a key of ours did not make."""
     if min(image.size) < SMALLEST_SIDE:
         return None
-    for key in keys.keys:
-        message = _decode(image, key)
-        if message is not None:
-            return _mark(message, key, None)
-    return None
+    found = find(image, keys)
+    return None if found is None else _mark(found, None)
 
 
-def _checked(image: Image.Image, region: Box | None) -> Box:
+def _checked(image: Image.Image, region: Box | NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
     if image.mode not in ("RGB", "RGBA"):
         raise MarkError(f"A watermark goes into RGB or RGBA pictures, not {image.mode}; convert the picture first.")
-    left, top, right, bottom = box = region or (0, 0, *image.size)
+    if min(image.size) < SMALLEST_SIDE:
+        raise MarkError(
+            f"A watermark needs {SMALLEST_SIDE} pixels on each side, and {image.width} x {image.height} is less: "
+            "use a larger picture."
+        )
+    if region is None:
+        return None
+    where = _within(image, region) if isinstance(region, tuple) else region
+    rows, columns = np.flatnonzero(where.any(axis=1)), np.flatnonzero(where.any(axis=0))
+    least = math.ceil(mark_sight.period(image.size))
+    if not len(rows) or min(np.ptp(rows), np.ptp(columns)) + 1 < least:
+        raise MarkError(f"A region to mark in this picture needs {least} pixels on each side; mark the whole of it.")
+    return where
+
+
+def _within(image: Image.Image, box: Box) -> NDArray[np.bool_]:
+    left, top, right, bottom = box
     if not (0 <= left < right <= image.width and 0 <= top < bottom <= image.height):
         raise MarkError(f"The region to mark, {box}, must lie inside the picture of {image.size}.")
-    if min(right - left, bottom - top) < SMALLEST_SIDE:
-        raise MarkError(
-            f"A watermark needs {SMALLEST_SIDE} pixels on each side, and {right - left} x {bottom - top} is less: "
-            "use a larger picture, or mark the whole of it."
-        )
-    return box
+    where = np.zeros((image.height, image.width), dtype=np.bool_)
+    where[top:bottom, left:right] = True
+    return where
 
 
-def _message(rng_seed: bytes | None) -> int:
-    if rng_seed is None:
-        mark_id = secrets.randbits(_ID_BITS)
+def _weight(where: NDArray[np.bool_] | None, size: tuple[int, int]) -> NDArray[np.float32]:
+    if where is None:
+        return np.ones(size[::-1], dtype=np.float32)
+    scaled = Image.fromarray(where.astype(np.uint8) * 255).resize(size, Image.Resampling.BOX)
+    return np.asarray(scaled, dtype=np.float32) / np.float32(255)
+
+
+def _writing(image: Image.Image, keys: MarkKeys, rng_seed: bytes | None) -> tuple[Writing, int]:
+    """A new message in the place of an older one, if there is one that the first ring can write over."""
+    ring, message = keys.rings[0], new_message(rng_seed)
+    older = find(image, MarkKeys((ring,)))
+    if older is None:
+        key = ring.keys[drawn_number(rng_seed, "key", len(ring.keys))]
+        place = Sighting(drawn_number(rng_seed, "y", TILE), drawn_number(rng_seed, "x", TILE), 0.0)
     else:
-        digest = hmac.digest(rng_seed, b"inpaintd mark: id", hashlib.sha256)
-        mark_id = int.from_bytes(digest[:8], "big") >> (_BITS - _ID_BITS)
-    return (_VERSION << _ID_BITS) | mark_id
+        key, place = older.key, older.place
+    coded = mark_code.encode(sealed(message, key))
+    return Writing(coded, layout(key.layout_seed), ring.sync_seed, place), message
 
 
-def _mark(message: int, key: MarkKey, psnr_db: float | None) -> Mark:
-    mark_id = message & ((1 << _ID_BITS) - 1)
-    return Mark(f"{mark_id:0{_ID_BITS // 4}x}", key.key_id, psnr_db)
-
-
-def _bits(message: int, key: MarkKey) -> NDArray[np.bool_]:
-    payload = (message << _TAG_BITS) | key.tag(message)
-    return np.array([payload >> (_BITS - 1 - k) & 1 for k in range(_BITS)], dtype=np.bool_)
-
-
-def _decode(image: Image.Image, key: MarkKey) -> int | None:
-    """The message whose tag is right under `key`, at any of the strengths that marking uses, or None."""
-    luma = mark_grid.luma(np.asarray(image.convert("RGB"), dtype=np.float32))
-    coefficients = mark_grid.analyse(luma)
-    for step in dict.fromkeys(step for step, _ in _RUNGS):
-        for votes in mark_grid.votes(coefficients, step, key.layout_seed):
-            payload = int("".join("1" if v > 0 else "0" for v in votes), 2)
-            message, tag = payload >> _TAG_BITS, payload & ((1 << _TAG_BITS) - 1)
-            if message >> _ID_BITS == _VERSION and tag == key.tag(message):
-                return message
-    return None
-
-
-def _attempts(image: Image.Image, box: Box, bits: NDArray[np.bool_], key: MarkKey) -> Iterator[Image.Image]:
-    pixels = np.asarray(image.convert("RGB"), dtype=np.float32)
-    for step, inset in _RUNGS:
-        yield _attempt(image, pixels, box, mark_grid.Writing(bits, step, key.layout_seed), inset)
-
-
-def _attempt(image: Image.Image, pixels: Floats, box: Box, writing: mark_grid.Writing, inset: int) -> Image.Image:
-    left, top, right, bottom = mark_grid.aligned(box)
-    inside = np.s_[top:bottom, left:right]
-    host = np.clip(pixels[inside], inset, 255 - inset)
-    change = mark_grid.change(mark_grid.luma(host), writing, (left, top))
-    marked = pixels.copy()
-    marked[inside] = host + change[..., None]
-    out = Image.fromarray(np.clip(np.rint(marked), 0, 255).astype(np.uint8))
-    if image.mode == "RGBA":
-        out.putalpha(image.getchannel("A"))
-    return out
+def _mark(found: Found, psnr_db: float | None) -> Mark:
+    return Mark(id_of(found.message), found.key.key_id, psnr_db)
 
 
 def _psnr(before: Image.Image, after: Image.Image) -> float:

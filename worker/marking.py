@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from io import BytesIO
 
+import structlog
 from PIL import Image
 
 from safety.credentials import Claim, sign
@@ -20,6 +21,8 @@ from worker.images.box import Box
 from worker.images.compose import Composite
 from worker.images.encode import encode
 from worker.tools import Tools
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,11 @@ def _marked_file(image: Image.Image, output: OutputParams, original: Picture, ke
 
     # First a mark that also outlives a later JPEG of the file; where none does, one that outlives the file itself.
     for trial in (lambda picture: jpeg_trial(reopened(picture)), reopened):
-        marked, mark = embed(image, keys, trial=trial)
+        try:
+            marked, mark = embed(image, keys, trial=trial)
+        except MarkError as error:
+            log.info("mark_trial_failed", problem=str(error))
+            continue
         encoded = encode(marked, output, original)
         found = detect(Image.open(BytesIO(encoded)), keys)
         if found is not None and found.id == mark.id:

@@ -1,0 +1,76 @@
+"""What of a picture the watermark's reader looks at: its luma at a common scale, flattened, laid tile upon tile."""
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from safety.mark_tile import TILE
+
+PARTS = 4
+"""Tiles along the short side of a picture."""
+SMALLEST_PERIOD = 64
+"""No tile is less wide than this many pixels, or it could not hold all of its lines."""
+_LONGEST = 2048
+_DETAIL = 5
+_AROUND = 5
+_FLOOR = 1.5
+_LIMIT = 2.0
+
+Floats = NDArray[np.float32]
+
+
+def period(size: tuple[int, int]) -> float:
+    """The width of a tile, in pixels, with which a picture of `size` is marked."""
+    return max(min(size) / PARTS, SMALLEST_PERIOD)
+
+
+def scaled_size(size: tuple[int, int], tile: float) -> tuple[int, int]:
+    """`size` at the scale at which a tile of `tile` pixels is TILE pixels wide."""
+    width, height = size
+    return max(1, round(width * TILE / tile)), max(1, round(height * TILE / tile))
+
+
+def luma(image: Image.Image, tile: float) -> Floats:
+    """Luma less 128, at the scale of `scaled_size`."""
+    grey = image.convert("L")
+    size = scaled_size(grey.size, tile)
+    if size != grey.size:
+        grey = grey.resize(size, Image.Resampling.BICUBIC)
+    found: Floats = np.asarray(grey, dtype=np.float32) - 128
+    return found
+
+
+def middle(grey: Floats) -> Floats:
+    """As much of a very long picture as is worth reading, whole tiles off its beginning."""
+    top, left = (max(0, side - _LONGEST) // 2 // TILE * TILE for side in grey.shape)
+    return grey[top : top + _LONGEST, left : left + _LONGEST]
+
+
+def blur(values: Floats, side: int) -> Floats:
+    """Means over squares of `side`, odd, cut off at the edges, where values repeat."""
+    half = side // 2
+    for axis in (0, 1):
+        padding = [(0, 0), (0, 0)]
+        padding[axis] = (half + 1, half)
+        sums = np.cumsum(np.pad(values, padding, mode="edge"), axis=axis, dtype=np.float32)
+        ahead, behind = (sums[side:], sums[:-side]) if axis == 0 else (sums[:, side:], sums[:, :-side])
+        values = (ahead - behind) / np.float32(side)
+    return values
+
+
+def flatten(grey: Floats) -> Floats:
+    """The detail of a picture, made equally strong everywhere: what it shows fades, a mark stays."""
+    detail = grey - blur(grey, _DETAIL)
+    strength = np.sqrt(blur(detail**2, _AROUND) + _FLOOR**2)
+    flat: Floats = np.clip(detail / strength, -_LIMIT, _LIMIT).astype(np.float32)
+    return flat
+
+
+def fold(flat: Floats) -> Floats:
+    """The sum of all tiles, TILE x TILE."""
+    height, width = flat.shape
+    rows, columns = -(-height // TILE), -(-width // TILE)
+    padded = np.zeros((rows * TILE, columns * TILE), dtype=np.float32)
+    padded[:height, :width] = flat
+    total: Floats = padded.reshape(rows, TILE, columns, TILE).sum(axis=(0, 2))
+    return total
