@@ -4,7 +4,8 @@
 
 Drained jobs a second of one worker process (inpaintd; a Celery task that writes one status row; procrastinate), by
 turns; inserts of each; latency from submit to start on an idle system; the claim at a backlog of 1,000 and of
-1,000,000. Every rate is taken from the database's own clock. The oracle runs after each drain. Exits 1 when a target
+1,000,000. Every rate is taken from the database's own clock, and ours
+includes the audit records of submits and results. The oracle runs after each drain. Exits 1 when a target
 is missed. Needs the dependency group `bench`; ends what it starts.
 """
 
@@ -28,6 +29,7 @@ from bench.embedded_redis import embedded_redis
 from bench.queue_backlog import claim_medians
 from bench.queue_chart import draw_chart
 from bench.queue_latency import measure_latency
+from bench.queue_records import recorded_job
 from bench.queue_systems import procrastinate_app
 from bench.targets import report
 from storage.broker import Doorbell
@@ -36,7 +38,6 @@ from storage.key_store import KeyStore
 from storage.submissions import Submissions
 from tests import servers
 from tests.chaos.oracle import Oracle
-from tests.jobs import new_job
 
 CONCURRENCY, CHUNK, WAIT_SECONDS = 64, 500, 120.0
 SYSTEMS = ("inpaintd", "celery", "procrastinate")
@@ -119,7 +120,7 @@ class Round:
         tenant = KeyStore(database).create_tenant("bench")
         submissions, began = Submissions(database), time.perf_counter()
         for _ in range(0, self._jobs, CHUNK):
-            for answer in submissions.submit_many([new_job(tenant) for _ in range(CHUNK)]):
+            for answer in submissions.submit_many([recorded_job(tenant) for _ in range(CHUNK)]):
                 if isinstance(answer, Exception):
                     raise answer
                 doorbell.ring("default", answer.job.id)

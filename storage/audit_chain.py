@@ -21,7 +21,7 @@ _SALT_BYTES = 16
 
 def pack(value: Any) -> str | None:
     """The text of a column that holds this JSON; None for None. Raises ValueError for what is no JSON, such as NaN."""
-    return None if value is None else secrets.token_hex(_SALT_BYTES) + _canonical(value)
+    return None if value is None else secrets.token_hex(_SALT_BYTES) + _JSON(value)
 
 
 def unpack(text: str | None) -> Any:
@@ -37,11 +37,10 @@ def commitments_of(columns: Mapping[str, str | None]) -> dict[str, str | None]:
 def hash_of(subject: str, record_id: str, at: datetime, commitments: Mapping[str, str | None], previous: str) -> str:
     """What identifies a record together with all before it: `previous` is the hash of the one before, or GENESIS."""
     told = {"subject": subject, "id": record_id, "at": at.isoformat(), "columns": commitments, "previous": previous}
-    return _sha256(_canonical(told))
+    return _sha256(json.dumps(told, sort_keys=True, separators=(",", ":")))
 
 
-def _canonical(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+_JSON = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
 def _sha256(text: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from storage.audit import signals_of
 from storage.audit_chain import commitments_of, hash_of, unpack
 from storage.audit_tables import CLASSES, audit_erased, audit_head, audit_records
 from storage.database import Database, db_now
@@ -43,7 +44,10 @@ class Record:
     @property
     def content(self) -> dict[str, Any]:
         """The JSON in each column, None where it is empty or erased."""
-        return {name: unpack(text) for name, text in self.texts.items()}
+        found = {name: unpack(text) for name, text in self.texts.items()}
+        if found["record"] is not None:
+            found["record"]["signals"] = signals_of(found["record"])
+        return found
 
     @property
     def erased(self) -> list[str]:

@@ -19,7 +19,14 @@ from storage.errors import AuditHeadMissing
 POLICY = PolicyId("test", "1.0.0", "ab" * 32)
 WORDS = Prompts(Wording("a (red:1.2) Circle", "blur"), Wording("a red circle", "blur"), Wording("a red Circle", "blur"))
 SEEN = Pictures(Print("1" * 64, "2" * 64, 97), None, (Output(Print("3" * 64), "0a1b2c3d4", "7", "4" * 64),))
-SIGNAL = {"name": "concepts.nude@region", "value": 1e-07, "threshold": 0.0, "backend": "c", "version": "1"}
+SIGNAL = {
+    "name": "concepts.nude@region",
+    "value": 1e-07,
+    "threshold": 0.0,
+    "backend": "c",
+    "version": "1",
+    "error": None,
+}
 
 
 @pytest.fixture
