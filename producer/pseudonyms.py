@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 
+PREFIX = "usr_"
+
 
 def pseudonym(secret: str, tenant_id: str, user: str) -> str:
     """`usr_` and 32 hex digits: HMAC-SHA256 of tenant and user under `secret`, cut to 128 bits.
@@ -12,4 +14,4 @@ def pseudonym(secret: str, tenant_id: str, user: str) -> str:
     The same user of another tenant gets another pseudonym.
     """
     digest = hmac.new(secret.encode(), f"{tenant_id}\0{user}".encode(), hashlib.sha256)
-    return f"usr_{digest.hexdigest()[:32]}"
+    return f"{PREFIX}{digest.hexdigest()[:32]}"

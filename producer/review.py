@@ -6,9 +6,10 @@ Webhooks go out as for any other move, from the outbox.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from producer.errors import NotHeld
+from safety.behavior import PERSON, charge
 from safety.policy import Policy
 from safety.reasons import Approval, Rejection
 from safety.verdict import Action, Stage, Verdict
@@ -18,6 +19,7 @@ from storage.audit import Stage as AuditStage
 from storage.audit_rows import audit_row
 from storage.job import HeldAt, Job, JobState
 from storage.review_store import ReviewStore
+from storage.strike_store import strike_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +51,19 @@ class Reviewer:
         return self._made(job, moved=self.store.approve(job, safety=verdict.audit_dict(), also=[record]))
 
     def reject(self, job_id: str, word: Word) -> Job:
-        """The job, blocked; its images are gone from the row and soon from the store. Raises JobNotFound, NotHeld."""
+        """The job, blocked; its images are gone from the row and soon from the store. Raises JobNotFound, NotHeld.
+
+        Its caller earns a strike for what had asked for a person.
+        """
         job = self._held(job_id)
-        verdict = replace(Verdict.from_dict(job.safety), action=Action.BLOCK)
-        record, safety = self._record(job, word, "reject", verdict), verdict.audit_dict()
-        return self._made(job, moved=self.store.reject(job, safety=safety, reason=word.reason, also=[record]))
+        held = Verdict.from_dict(job.safety)
+        verdict = replace(held, action=Action.BLOCK)
+        rows, safety = [self._record(job, word, "reject", verdict), *self._strikes(job, held)], verdict.audit_dict()
+        return self._made(job, moved=self.store.reject(job, safety=safety, reason=word.reason, also=rows))
+
+    def _strikes(self, job: Job, held: Verdict) -> list[Row]:
+        charged = charge(held, self.policy.behavior)
+        return [] if charged is None else [strike_row(job, PERSON, **asdict(charged))]
 
     def _held(self, job_id: str) -> Job:
         job = self.store.get(job_id)

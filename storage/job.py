@@ -12,6 +12,9 @@ from storage.mark import MarkRecord
 from storage.params import InpaintParams
 from storage.strike import Gate
 
+if TYPE_CHECKING:  # the client knows jobs too, and no SQL
+    from storage.also import Row
+
 
 class JobState(StrEnum):
     """Where a job stands. The last five are terminal: a row in one of them never changes state again."""

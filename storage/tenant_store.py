@@ -48,6 +48,14 @@ class TenantStore:
             raise TenantNotFound(f"there is no tenant called {name!r}; `inpaintd keys create` makes one")
         return TenantLimits(**{name: getattr(row, name) for name in NAMES})
 
+    def id_of(self, name: str) -> str:
+        """The id of the tenant called `name`. Raises TenantNotFound."""
+        with self._database.reading() as connection:
+            tenant_id: str | None = connection.scalar(sa.select(tenants.c.id).where(tenants.c.name == name))
+        if tenant_id is None:
+            raise TenantNotFound(f"there is no tenant called {name!r}; `inpaintd keys create` makes one")
+        return tenant_id
+
     def set_limits(self, name: str, limits: TenantLimits) -> None:
         """Replaces them; jobs that wait or run stay. Raises TenantNotFound, ValueError for what cannot be meant."""
         _check(limits)

@@ -21,6 +21,7 @@ COMMANDS = {
     "review": "producer.cli.review:review",
     "audit": "producer.cli.audit:audit",
     "banks": "producer.cli.banks:banks",
+    "strikes": "producer.cli.strikes:strikes",
     "migrate": "producer.cli.admin:migrate",
     "doctor": "producer.cli.admin:doctor",
 }

@@ -9,6 +9,7 @@ import structlog
 from producer.keeper.keeper import Duty
 from storage.object_store import ObjectStore
 from storage.retention_store import RetentionStore
+from storage.strike_store import StrikeStore
 
 log = structlog.get_logger(__name__)
 
@@ -18,6 +19,9 @@ KEYS_SECONDS = 600.0
 CHUNK = 100
 FILE_CHUNK = 1000  # larger, because each page of files costs a walk through all unfinished jobs
 IDEMPOTENCY_HOURS = 24.0
+STRIKES_SECONDS = 3600.0
+# As long as a policy may have them count.
+STRIKE_DAYS = 30.0
 
 
 class Eraser:
@@ -86,3 +90,8 @@ def forgetting_keys(store: RetentionStore, stop: threading.Event) -> Duty:
         return forgotten
 
     return Duty("forget_keys", KEYS_SECONDS, forget)
+
+
+def forgetting_strikes(store: StrikeStore) -> Duty:
+    """The duty of removing strikes that no policy can count any more."""
+    return Duty("forget_strikes", STRIKES_SECONDS, lambda: store.forget(older_than_seconds=STRIKE_DAYS * 86400.0))

@@ -63,7 +63,7 @@ def test_the_settings_say_what_is_erased(storage: StorageSettings, settings: Pro
     names = {duty.name for duty in duties(connections, storage, settings, load_policy(), threading.Event())}
     connections.close()
     assert names & {"orphans", "erase_jobs", "erase_files"} == more
-    assert {"reap", "expire", "ring", "forget_keys", "seal_audit", "erase_audit"} <= names
+    assert {"reap", "expire", "ring", "forget_keys", "forget_strikes", "seal_audit", "erase_audit"} <= names
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,11 @@ from PIL import ExifTags, Image
 from safety.credentials import read
 from safety.fingerprint import Fingerprint, place
 from safety.verdict import Action, Finding, Stage, Verdict
-from storage.job import HeldAt, JobState
+from storage.job import HeldAt, Job, JobState
 from storage.mark_store import MarkStore
 from storage.review_store import ReviewStore
+from storage.strike import Strike
+from storage.strike_store import StrikeStore
 from tests.jobs import VERDICT, make_due
 from tests.unit.images.samples import encoded
 from tests.unit.worker.workbench import CLEAN, Bench, Judge, hook
@@ -310,3 +312,23 @@ def test_what_a_person_let_pass_does_not_hold_the_job_again_but_a_block_stands(
     blocked = bench.store()
     bench.execute(replace(blocked, safety=passed))
     assert bench.row(blocked).state is JobState.BLOCKED
+
+
+def strikes_of(bench: Bench, job: Job) -> list[Strike]:
+    return StrikeStore(bench.tools.database).page(job.tenant_id, None, 10)
+
+
+def test_a_result_that_is_blocked_earns_one_strike_in_the_commit_that_blocks_it(bench: Bench) -> None:
+    bench.judge.answer = lambda: {**CLEAN, "concept_1": 0.5}
+    job = bench.store()
+    bench.execute(job)
+    bench.execute(job)  # as a worker that comes back late
+    (strike,) = strikes_of(bench, job)
+    assert (strike.job_id, strike.cause, strike.rule) == (job.id, "result", "result.sexual_content")
+    assert strike.weight == 0.5, "half of what asking for it would weigh"
+
+
+@pytest.mark.parametrize("answer", [lambda: CLEAN, lambda: {**CLEAN, "test_pattern": 0.3}, raising, dict])
+def test_what_is_not_blocked_earns_none(bench: Bench, answer: Callable[[], Any]) -> None:
+    bench.judge.answer = answer
+    assert strikes_of(bench, bench.run()) == []
