@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from storage.also import Row
 from storage.mark import MarkRecord
 from storage.params import InpaintParams
 from storage.strike import Gate
