@@ -107,18 +107,18 @@ def turned(degrees: float, image: Image.Image) -> Image.Image:
 
 
 def screenshot(scale: float, image: Image.Image) -> tuple[Image.Image, tuple[int, int, int, int]]:
-    """The picture as a browser shows it, scaled, in a page half as large again, and the box that it takes there."""
+    """The picture as a browser shows it, scaled, in a page around it, and the box that it takes there."""
     shown = scaled(scale, image)
-    left, top = round(shown.width * 0.21), round(shown.height * 0.29)
-    page = Image.new("RGB", (round(shown.width * 1.5), round(shown.height * 1.5)), (246, 247, 249))
+    left, top = 213, 161
+    page = Image.new("RGB", (shown.width + 700, shown.height + 300), (246, 247, 249))
     draw = ImageDraw.Draw(page)
-    draw.rectangle((0, 0, page.width, round(top * 0.4)), fill=(52, 58, 70))
-    draw.rounded_rectangle((30, 8, page.width // 2, round(top * 0.3)), 8, fill=(250, 250, 250))
-    draw.text((44, 10), "https://pictures.example/album/17", fill=(60, 60, 60), font=ImageFont.load_default(16))
-    draw.text((left, round(top * 0.6)), "A picture somebody shared", fill=(20, 20, 20), font=ImageFont.load_default(24))
-    for number in range(3):
-        y = top + number * 60
-        draw.rounded_rectangle((10, y, left - 12, y + 36), 6, fill=(220, 226, 235), outline=(150, 160, 175))
+    draw.rectangle((0, 0, page.width, 70), fill=(52, 58, 70))
+    draw.rounded_rectangle((30, 12, page.width // 2, 58), 8, fill=(250, 250, 250))
+    draw.text((44, 26), "https://pictures.example/album/17", fill=(60, 60, 60), font=ImageFont.load_default(16))
+    draw.text((left, 110), "A picture somebody shared", fill=(20, 20, 20), font=ImageFont.load_default(24))
+    for x in (20, left + shown.width + 20):
+        for y in range(top, top + 300, 60):
+            draw.rounded_rectangle((x, y, x + 170, y + 36), 6, fill=(220, 226, 235), outline=(150, 160, 175))
     page.paste(shown, (left, top))
     return page, (left, top, left + shown.width, top + shown.height)
 
@@ -130,9 +130,10 @@ def tight_screenshot(scale: float, image: Image.Image) -> Image.Image:
 
 
 def loose_screenshot(scale: float, image: Image.Image) -> Image.Image:
-    """A screenshot of which two thirds of the page's width and height are kept, some of its interface too; JPEG 60."""
+    """A screenshot of which two thirds of the page's width and height are kept: the picture less a strip at the left
+    and at the top, and much of the page; JPEG 60."""
     page, _ = screenshot(scale, image)
-    return jpeg(60, cropped(1 / 3, (0.1, 0.2), page))
+    return jpeg(60, cropped(1 / 3, (0.6, 0.7), page))
 
 
 def mean_residual(pairs: Sequence[tuple[Image.Image, Image.Image]]) -> Floats:
