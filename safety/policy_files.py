@@ -26,11 +26,19 @@ class PolicyFiles:
 
     def broken(self, place: Sequence[int | str], problem: str) -> PolicyError:
         """The error that points at `place`, in the file where it stands."""
+        return _broken(*self._find(place), problem)
+
+    def where(self, place: Sequence[int | str]) -> str:
+        """The file and the line of `place`, to be read by a person."""
+        path, line = self._find(place)
+        return f"{path}, line {line}"
+
+    def _find(self, place: Sequence[int | str]) -> tuple[Path, int]:
         if self.lists is not None and place[:1] == (_LISTS,) and len(place) > 1:
             path, root = self.lists
-            return _broken(path, line_of(root, place[1:]), problem)
+            return path, line_of(root, place[1:])
         path, root = self.policy
-        return _broken(path, line_of(root, place), problem)
+        return path, line_of(root, place)
 
 
 def read_policy(path: Path) -> PolicyFiles:

@@ -16,6 +16,9 @@ from types import FrameType
 
 import structlog
 
+from safety.errors import PolicyError
+from safety.policy import load_policy
+from safety.settings import SafetySettings
 from storage.aliases import DEFAULT, served
 from storage.broker import queue_of
 from storage.errors import SettingsError
@@ -117,8 +120,10 @@ def main() -> int:
     try:
         storage, worker = StorageSettings.from_env(), WorkerSettings.from_env()
         configure_logging(json=storage.log_json)
+        # A broken policy would end every worker at its start, again and again, after it has loaded its models.
+        load_policy(SafetySettings.from_env().policy)
         fleet = Fleet(worker, aliases=served(storage.sources, worker.models))
-    except SettingsError as problem:
+    except (SettingsError, PolicyError) as problem:
         sys.stderr.write(f"Error: {problem}\n")
         return MISUSE_STATUS
     return fleet.run()

@@ -20,6 +20,7 @@ COMMANDS = {
     "tenants": "producer.cli.tenants:tenants",
     "review": "producer.cli.review:review",
     "audit": "producer.cli.audit:audit",
+    "policy": "producer.cli.policy:policy",
     "banks": "producer.cli.banks:banks",
     "strikes": "producer.cli.strikes:strikes",
     "migrate": "producer.cli.admin:migrate",

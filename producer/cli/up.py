@@ -9,6 +9,8 @@ import click
 from producer.interrupts import interruptible
 from producer.local import LocalStack
 from producer.settings import ProducerSettings, inherited_environment
+from safety.policy import load_policy
+from safety.settings import SafetySettings
 
 
 @click.command()
@@ -24,6 +26,7 @@ from producer.settings import ProducerSettings, inherited_environment
 def up(folder: Path, port: int | None) -> None:
     """Run everything embedded until interrupted: Redis, API, keeper and one worker per device."""
     chosen = ProducerSettings.from_env().port if port is None else port
+    load_policy(SafetySettings.from_env().policy)  # a broken one is named here, and not at the end of a child's log
     redis_url = inherited_environment().get("INPAINTD_REDIS_URL") or None
     stack = LocalStack(folder, chosen, devices=None, redis_url=redis_url)
     try:

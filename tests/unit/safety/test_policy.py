@@ -5,8 +5,8 @@ import pytest
 
 from safety.errors import PolicyError
 from safety.policy import load_document, load_policy
+from safety.policy_check import check_policy
 from safety.policy_files import PACKAGED
-from safety.scoring import applies, rule_for
 from safety.signal_sections import rules_on_signals
 from safety.verdict import Action
 
@@ -67,24 +67,33 @@ def test_every_category_can_be_reached() -> None:
     assert by_prompt | by_score | by_past == document.categories.keys() - {"unchecked"}
 
 
-def test_score_rules_judge_their_examples() -> None:
-    document, _ = load_document()
-    for required in (*document.input_signals, *document.result_signals):
-        for rule in required.rules:
-            for example, expected in [(e, True) for e in rule.positive] + [(e, False) for e in rule.negative]:
-                over = {
-                    judge.id
-                    for concept, score in example.scores.items()
-                    if (judge := rule_for(concept, required)) and score > judge.threshold
-                }
-                assert (rule.id in over) is expected
+def test_every_example_of_every_rule_comes_out() -> None:
+    checked = check_policy(PACKAGED)
+    assert checked.problems == ()
+    assert checked.examples > 200
 
 
-def test_rules_that_combine_signals_judge_their_examples() -> None:
-    document, _ = load_document()
-    for rule in (*document.input_rules, *document.result_rules):
-        assert all(applies(rule, example.scores) for example in rule.positive), rule.id
-        assert not any(applies(rule, example.scores) for example in rule.negative), rule.id
+FIRST = load_document()[0].prompt_rules[0]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        (f"- {FIRST.positive[0]}\n", "- a red scarf in spring\n", f"{FIRST.id} must apply and does not: 'a red scarf"),
+        (f"- {FIRST.negative[0]}\n", f"- {FIRST.positive[0]}\n", f"{FIRST.id} must not apply and does: "),
+        ("{test_pattern: 0.02}", "{test_pattern: -1.0}", "result.test_pattern must apply and does not"),
+        ("severities: [6, 6, 6, 6]", "severities: []", "behavior.cooling_down must apply and does not"),
+        ("{strikes: 50, requests: 250}", "{strikes: 1, requests: 250}", "behavior.tenant_strikes must apply"),
+    ],
+)
+def test_an_example_that_does_not_come_out_is_named_with_its_line(
+    tmp_path: Path, old: str, new: str, says: str
+) -> None:
+    line = TEXT[: TEXT.index(old)].count("\n") + 1
+    path = tmp_path / "policy.yaml"
+    path.write_text(TEXT.replace(old, new, 1))
+    (problem,) = check_policy(path).problems
+    assert problem.startswith(f"{path}, line {line}: {says}")
 
 
 def test_an_operators_own_policy_is_used(tmp_path: Path) -> None:
