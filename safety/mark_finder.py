@@ -11,8 +11,8 @@ from PIL import Image
 from safety import mark_code, mark_sight
 from safety.mark_keys import KeyRing, MarkKey, MarkKeys
 from safety.mark_payload import opened
-from safety.mark_read import Seen, Sighting, sightings, votes
-from safety.mark_tile import TILE, Floats, layout
+from safety.mark_read import Seen, Sighting, fits, sightings, votes
+from safety.mark_tile import TILE, Floats, layout, slow_sync
 
 _PLACES = 2
 _PARTS_TRIED = 4
@@ -34,14 +34,18 @@ class Found:
 def find(image: Image.Image, keys: MarkKeys) -> Found | None:
     """The mark of an upright picture: whole or cropped without scaling, of any size; or of a part of it."""
     for tile in periods(image.size):
-        flat = mark_sight.flatten(mark_sight.middle(mark_sight.luma(image, tile)))
-        whole = Seen.of(mark_sight.fold(flat))
-        found = _first(read(whole, ring, sightings(whole.sync, ring.sync_seed, _PLACES)) for ring in keys.rings)
+        flat = _flat(image, tile)
+        found = _in_whole(flat, keys)
         if found is None and tile == mark_sight.period(image.size):
-            found = _first(_in_parts(flat, ring) for ring in keys.rings)
+            found = _in_parts(flat, keys)
         if found is not None:
             return found
     return None
+
+
+def find_plain(image: Image.Image, keys: MarkKeys) -> Found | None:
+    """The mark of a whole picture as it was marked, or at most resized."""
+    return _in_whole(_flat(image, mark_sight.period(image.size)), keys)
 
 
 def periods(size: tuple[int, int]) -> list[float]:
@@ -68,18 +72,31 @@ def read(seen: Seen, ring: KeyRing, places: Sequence[Sighting]) -> Found | None:
     return None
 
 
+def _flat(image: Image.Image, tile: float) -> Floats:
+    return mark_sight.flatten(mark_sight.middle(mark_sight.luma(image, tile)))
+
+
+def _in_whole(flat: Floats, keys: MarkKeys) -> Found | None:
+    seen = Seen.of(mark_sight.fold(flat))
+    return _first(read(seen, ring, sightings(seen.sync, ring.sync_seed, _PLACES)) for ring in keys.rings)
+
+
+def _in_parts(flat: Floats, keys: MarkKeys) -> Found | None:
+    """A mark that lies in a part of the picture only, such as the repainted one."""
+    parts = list(_parts(flat))
+    if not parts:
+        return None
+    slow = slow_sync()
+    lines = np.fft.rfft2(np.stack(parts)).astype(np.complex64)[:, slow.y % TILE, slow.x]
+    tries = (
+        (parts[place], ring) for ring in keys.rings for place in np.argsort(-fits(lines, ring.sync_seed))[:_PARTS_TRIED]
+    )
+    seen = ((Seen.of(tile), ring) for tile, ring in tries)
+    return _first(read(one, ring, sightings(one.sync, ring.sync_seed, 1)) for one, ring in seen)
+
+
 def _first(tries: Iterator[Found | None]) -> Found | None:
     return next((found for found in tries if found is not None), None)
-
-
-def _in_parts(flat: Floats, ring: KeyRing) -> Found | None:
-    """A mark that lies in a part of the picture only, such as the repainted one."""
-    looks = []
-    for tile in _parts(flat):
-        seen = Seen.of(tile)
-        looks.append((sightings(seen.sync, ring.sync_seed, 1)[0], seen))
-    looks.sort(key=lambda look: -look[0].score)
-    return _first(read(seen, ring, [place]) for place, seen in looks[:_PARTS_TRIED])
 
 
 def _parts(flat: Floats) -> Iterator[Floats]:

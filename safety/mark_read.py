@@ -12,6 +12,7 @@ from safety.mark_tile import TILE, Complex, Floats, Layout, band, sync_signs
 _GROUPS = 10
 _LIMIT = 2.5
 _LEAST_TRUST = 0.05
+_COARSE = 64
 _TINY = np.float32(1e-6)
 
 
@@ -79,6 +80,14 @@ def correlation(products: Complex, grid: int) -> Floats:
     chance = np.sqrt((np.abs(products) ** 2).sum(axis=-1) / 2) + _TINY
     match: Floats = (sums / chance[..., None, None]).astype(np.float32)
     return match
+
+
+def fits(seen: Complex, seed: bytes) -> Floats:
+    """How well the sync of `seed` fits at its best place, for each row of slow sync lines as they are."""
+    count = seen.shape[-1]
+    match = correlation(level(seen) * np.conj(sync_signs(seed)[:count]), _COARSE)
+    best: Floats = match.max(axis=(1, 2))
+    return best
 
 
 def _between(match: Floats, y: int, x: int) -> Sighting:

@@ -48,14 +48,21 @@ def middle(grey: Floats) -> Floats:
 
 def blur(values: Floats, side: int) -> Floats:
     """Means over squares of `side`, odd, cut off at the edges, where values repeat."""
-    half = side // 2
-    for axis in (0, 1):
-        padding = [(0, 0), (0, 0)]
-        padding[axis] = (half + 1, half)
-        sums = np.cumsum(np.pad(values, padding, mode="edge"), axis=axis, dtype=np.float32)
-        ahead, behind = (sums[side:], sums[:-side]) if axis == 0 else (sums[:, side:], sums[:, :-side])
-        values = (ahead - behind) / np.float32(side)
-    return values
+    padded = np.pad(values, side // 2, mode="edge")
+    return _runs(_runs(padded, side).T, side).T / np.float32(side * side)
+
+
+def _runs(values: Floats, length: int) -> Floats:
+    """The sum of each `length` rows that follow one another, from sums of 1, 2, 4, ... rows."""
+    count = len(values) - length + 1
+    total, taken, power = np.zeros((count, values.shape[1]), dtype=np.float32), 0, 1
+    while taken < length:
+        if length & power:
+            total += values[taken : taken + count]
+            taken += power
+        values = values[:-power] + values[power:]
+        power *= 2
+    return total
 
 
 def flatten(grey: Floats) -> Floats:

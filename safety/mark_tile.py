@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from safety.mark_code import CODED
 
 TILE = 128
-INNER, OUTER = 3.5, 32.0
+INNER, SLOW, OUTER = 3.5, 24.0, 32.0
 _SYNC_EVERY = 5
 _BLOCKS = 16
 """Waves per tile of JPEG's blocks, where a tile is 128 pixels: no bit lies where their edges show."""
@@ -58,6 +58,14 @@ def band() -> tuple[Lines, Lines]:
     payload = payload[: len(payload) * 2 // CODED * CODED // 2]
     sync, rest = (Lines(y[part], x[part], radius[part].astype(np.float32)) for part in (order[is_sync], payload))
     return sync, rest
+
+
+@lru_cache(maxsize=1)
+def slow_sync() -> Lines:
+    """The lines of sync up to `SLOW` waves, which are its first: they show roughly and cheaply where a tile begins."""
+    sync = band()[0]
+    count = int(np.searchsorted(sync.radius, SLOW, side="right"))
+    return Lines(sync.y[:count], sync.x[:count], sync.radius[:count])
 
 
 @lru_cache(maxsize=64)

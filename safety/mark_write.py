@@ -23,6 +23,7 @@ _ROUNDS = 2
 _LEAST, _MOST = 0.15, 3.0
 _TRIAL_QUALITY = 50
 _STRIP = 256
+_FITTINGS, _NEAR = 5, 0.02
 
 Bools = NDArray[np.bool_]
 
@@ -105,26 +106,25 @@ def painted(image: Image.Image, added: Floats, within: Bools | None, error: floa
     shift = np.asarray(resized)
     if within is not None:
         shift = shift * within
-    gain = np.float32(_gain(pixels, shift, within, error))
-    out = pixels.copy()
-    # In strips, for a large picture as floats takes twelve times its room.
+    area = shift.size if within is None else int(within.sum())
+    gain = math.sqrt(error * area / max(float(np.vdot(shift, shift)), 1e-9))
+    for _ in range(_FITTINGS):
+        marked, made = _shifted(pixels, shift, gain)
+        reached = made / area / error
+        if abs(reached - 1) < _NEAR:
+            break
+        gain *= math.sqrt(1 / max(reached, 0.25))
+    return Image.fromarray(marked)
+
+
+def _shifted(pixels: NDArray[np.uint8], shift: Floats, gain: float) -> tuple[NDArray[np.uint8], float]:
+    """`pixels` with `gain` times `shift` on each color, and the sum of squares, over pixels, of what that changed."""
+    out, made = pixels.copy(), 0.0
+    # In strips, for the sums of a large picture would take several times its room.
     for top in range(0, len(out), _STRIP):
-        part = np.s_[top : top + _STRIP]
-        out[part, :, :3] = _shifted(pixels[part], shift[part] * gain)
-    return Image.fromarray(out)
-
-
-def _gain(pixels: NDArray[np.uint8], shift: Floats, within: Bools | None, error: float) -> float:
-    step = max(1, math.isqrt(shift.size // (512 * 512)))
-    pixels, shift = pixels[::step, ::step], shift[::step, ::step]
-    area = shift.size if within is None else max(1, int(within[::step, ::step].sum()))
-    gain = 1.0
-    for _ in range(4):
-        difference = _shifted(pixels, shift * np.float32(gain)).astype(np.float32) - pixels[..., :3]
-        gain *= math.sqrt(error / max(float((difference**2).sum()) / (3 * area), error / 16))
-    return gain
-
-
-def _shifted(pixels: NDArray[np.uint8], shift: Floats) -> NDArray[np.uint8]:
-    shifted: NDArray[np.uint8] = np.clip(np.rint(pixels[..., :3] + shift[..., None]), 0, 255).astype(np.uint8)
-    return shifted
+        before = pixels[top : top + _STRIP, :, :3].astype(np.int16)
+        step = np.rint(shift[top : top + _STRIP] * np.float32(gain)).astype(np.int16)
+        after = np.clip(before + step[..., None], 0, 255)
+        out[top : top + _STRIP, :, :3] = after
+        made += float(np.square(after - before, dtype=np.int32).sum()) / 3
+    return out, made

@@ -16,10 +16,11 @@ from PIL import Image
 
 from safety import mark_code, mark_sight
 from safety.errors import MarkError
-from safety.mark_finder import Found, find
+from safety.mark_finder import Found, find, find_plain
 from safety.mark_keys import MarkKeys
 from safety.mark_payload import drawn_number, id_of, new_message, sealed
 from safety.mark_read import Sighting
+from safety.mark_search import search
 from safety.mark_tile import TILE, layout
 from safety.mark_write import Writing, change, painted
 
@@ -83,11 +84,18 @@ def embed(
     )
 
 
-def detect(image: Image.Image, keys: MarkKeys) -> Mark | None:
-    """The mark in a picture, tried with every key, or None. Never a mark that a key of ours did not make."""
+def detect(image: Image.Image, keys: MarkKeys, *, searched: bool = False) -> Mark | None:
+    """The mark in a picture, tried with every key, or None. Never a mark that a key of ours did not make.
+
+    Without `searched`, it is found in a picture of any size, in a part of one with a short side of 512 pixels, and
+    where only a part of the picture carries it. With it, also in one that was mirrored, turned by up to 6 degrees,
+    stretched by up to 7%, cut out and resized, or pasted into another picture.
+    """
     if min(image.size) < SMALLEST_SIDE:
         return None
     found = find(image, keys)
+    if found is None and searched:
+        found = search(image, keys)
     return None if found is None else _mark(found, None)
 
 
@@ -128,7 +136,7 @@ def _weight(where: NDArray[np.bool_] | None, size: tuple[int, int]) -> NDArray[n
 def _writing(image: Image.Image, keys: MarkKeys, rng_seed: bytes | None) -> tuple[Writing, int]:
     """A new message in the place of an older one, if there is one that the first ring can write over."""
     ring, message = keys.rings[0], new_message(rng_seed)
-    older = find(image, MarkKeys((ring,)))
+    older = find_plain(image, MarkKeys((ring,)))
     if older is None:
         key = ring.keys[drawn_number(rng_seed, "key", len(ring.keys))]
         place = Sighting(drawn_number(rng_seed, "y", TILE), drawn_number(rng_seed, "x", TILE), 0.0)

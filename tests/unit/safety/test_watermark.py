@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter, ImageOps
 from skimage import data
 
 from safety.errors import MarkError
@@ -105,6 +105,32 @@ def test_the_mark_survives_what_happens_to_pictures(name: str, alteration: str) 
     assert _carries(ALTERATIONS[alteration](marked), mark)
 
 
+GEOMETRIES: dict[str, Callable[[Image.Image], Image.Image]] = {
+    "mirrored": ImageOps.mirror,
+    "on its side": lambda image: image.transpose(Image.Transpose.ROTATE_90),
+    "turned": lambda image: image.rotate(-4, Image.Resampling.BICUBIC),
+    "stretched": lambda image: image.resize((538, 512)),
+    "cut out and enlarged": lambda image: image.crop((60, 80, 420, 440)).resize((700, 700)),
+    "a cropped screenshot": lambda image: _screenshot(image),
+}
+
+
+def _screenshot(image: Image.Image) -> Image.Image:
+    """The picture in a page, at another scale, of which a third is cut off; saved as JPEG 60."""
+    page = Image.new("RGB", (900, 800), (246, 247, 249))
+    page.paste(image.resize((610, 610)), (150, 120))
+    return _saved(page.crop((50, 60, 650, 600)), "JPEG", quality=60)
+
+
+@pytest.mark.parametrize("name", ["astronaut", "drawing"])
+@pytest.mark.parametrize("geometry", GEOMETRIES)
+def test_a_search_finds_the_mark_in_another_geometry(name: str, geometry: str) -> None:
+    marked, mark = _marked(name)
+    found = detect(GEOMETRIES[geometry](marked), KEYS, searched=True)
+    assert found is not None
+    assert (found.id, found.key_id) == (mark.id, mark.key_id)
+
+
 @pytest.mark.parametrize(("kind", "quality"), [("JPEG", 20), ("WEBP", 20)])
 @pytest.mark.parametrize("name", ["astronaut", "drawing"])
 def test_a_mark_is_made_that_outlives_the_format_it_will_have(name: str, kind: str, quality: int) -> None:
@@ -114,7 +140,7 @@ def test_a_mark_is_made_that_outlives_the_format_it_will_have(name: str, kind: s
 
 @pytest.mark.parametrize("name", MAKERS)
 def test_nothing_is_found_in_unmarked_or_foreign_pictures(name: str) -> None:
-    assert detect(MAKERS[name](256), KEYS) is None
+    assert detect(MAKERS[name](256), KEYS, searched=True) is None
     assert detect(_marked(name)[0], OTHERS) is None
 
 
