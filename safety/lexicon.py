@@ -1,21 +1,18 @@
-"""Lists of words and phrases, found in one pass over a text.
-
-An entry is one or more words. `word*` stands for every word that begins so; `<18` for every whole number below
-18, in digits or in letters, alone or glued to what follows (`<18yo`). Entries are folded like the text.
-"""
+"""Lists of words and phrases, found in one pass over a text."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import product
+from itertools import pairwise
 
-from safety.text_normal import Token, fold, readings
+from safety.entries import Element, sequences
+from safety.misspelling import Misspellings
+from safety.readings import readings
+from safety.segmentation import Segmentation
+from safety.text_normal import Lattice, Token, words
 
-_NUMBERS = (
-    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
-    *("thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"),
-)
 _SHORTEST_STEM = 3
+_SHORTEST_SPLIT = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,67 +26,125 @@ class Hit:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    lexicon: str
-    rest: tuple[str, ...]
+_Rest = tuple[Element, ...]
+_Start = tuple[str, _Rest]
+"""The list an entry belongs to, and what has to follow its first word."""
+
+
+@dataclass(slots=True)
+class _Sweep:
+    """One text while it is searched, from its last word to its first."""
+
+    keys: list[list[tuple[Token, frozenset[str]]]]
+    found: list[dict[str, dict[int, int]]] = field(init=False)
+    """At each word, by list: the word after each hit that begins there, with where the hit ends in the text."""
+    hits: list[Hit] = field(default_factory=list)
+    steps: int = 0
+
+    def __post_init__(self) -> None:
+        self.found = [{} for _ in self.keys]
+
+    def ends(self, place: int, end: int, rest: _Rest) -> Iterator[tuple[int, int]]:
+        """Every way on from `place` through `rest`: the word after, and where it ends in the text."""
+        self.steps += 1
+        if not rest:
+            yield place, end
+            return
+        wanted = rest[0]
+        for at in range(place, min(place + wanted.skip + 1, len(self.keys))):
+            if wanted.listed:
+                for after, stop in self.found[at].get(wanted.listed, {}).items():
+                    yield from self.ends(after, stop, rest[1:])
+            else:
+                for token, keys in self.keys[at]:
+                    if wanted.key in keys:
+                        yield from self.ends(at + token.width, token.end, rest[1:])
 
 
 class Lexicons:
-    """Several named lists, searched together."""
+    """Several named lists, searched together. Slips are forgiven in words of the lists named in `misspelled`."""
 
-    def __init__(self, lists: Mapping[str, Sequence[str]]) -> None:
-        self._starts: dict[str, list[_Entry]] = {}
+    def __init__(self, lists: Mapping[str, Sequence[str]], misspelled: Sequence[str] = ()) -> None:
+        self._by_key: dict[str, list[_Start]] = {}
+        self._by_list: dict[str, list[_Start]] = {}
+        vocabulary: set[str] = set()
         for name, entries in lists.items():
-            for entry in entries:
-                for first, *rest in _expand(entry):
-                    self._starts.setdefault(first, []).append(_Entry(name, tuple(rest)))
+            for first, *rest in (sequence for entry in entries for sequence in sequences(entry)):
+                begins, by = (first.listed, self._by_list) if first.listed else (first.key, self._by_key)
+                by.setdefault(begins, []).append((name, tuple(rest)))
+                vocabulary.update(element.key for element in (first, *rest))
+        self._stems = frozenset(key for key in vocabulary if key.endswith("*"))
+        self._words = frozenset(vocabulary - self._stems - {""})
+        self._segmentation = Segmentation(self._words)
+        forgiven = (s[0].key for n in misspelled for e in lists.get(n, ()) for s in sequences(e) if len(s) == 1)
+        self._misspellings = Misspellings(forgiven)
+        self._keys = lru_cache(maxsize=16384)(self._find_keys)
 
-    def search(self, lattice: Sequence[Sequence[Token]]) -> list[Hit]:
-        """Every hit in a text given as the tokens that begin at each word, in the order of the text."""
-        hits: list[Hit] = []
-        for place, tokens in enumerate(lattice):
-            for token in tokens:
-                hits += self._hits_from(lattice, place, token)
-        return hits
+    def search(self, text: str) -> list[Hit]:
+        """Every hit in `text`, in no order."""
+        return self.sweep(text).hits
 
-    def _hits_from(self, lattice: Sequence[Sequence[Token]], place: int, token: Token) -> Iterator[Hit]:
-        for key in _keys(token.readings):
-            for entry in self._starts.get(key, ()):
-                for last, end in _follow(lattice, place + token.width, token.end, entry.rest):
-                    yield Hit(entry.lexicon, place, last, token.start, end)
+    def sweep(self, text: str) -> "_Sweep":
+        """Every hit in `text`, and in `steps` how much was looked at to find them."""
+        sweep = _Sweep(self._read(text))
+        for place in reversed(range(len(sweep.keys))):
+            for token, keys in sweep.keys[place]:
+                for key in keys:
+                    for start in self._by_key.get(key, ()):
+                        self._follow(sweep, place, token.start, start, place + token.width, token.end)
+        return sweep
+
+    def _follow(self, sweep: _Sweep, place: int, begin: int, start: _Start, after: int, end: int) -> None:
+        """Notes the hits of one entry whose first word ends before `after`, and of entries that begin with them."""
+        name, rest = start
+        known = sweep.found[place].setdefault(name, {})
+        for beyond, stop in sweep.ends(after, end, rest):
+            if beyond not in known:
+                known[beyond] = stop
+                sweep.hits.append(Hit(name, place, beyond - 1, begin, stop))
+                for longer in self._by_list.get(name, ()):
+                    self._follow(sweep, place, begin, longer, beyond, stop)
+
+    def _read(self, text: str) -> list[list[tuple[Token, frozenset[str]]]]:
+        lattice = self._parted(words(text, self._segments))
+        _rejoin(lattice, self._words)
+        return [[(token, self._keys(token.readings)) for token in tokens] for tokens in lattice]
+
+    def _segments(self, row: str) -> list[str]:
+        return [row] if self._keys(readings(row)) else self._segmentation.parts(row)
+
+    def _parted(self, lattice: Lattice) -> Lattice:
+        """With words that were written without the spaces between them taken apart."""
+        parted: Lattice = []
+        for tokens in lattice:
+            token = tokens[0]
+            solid = len(tokens) == 1 and not self._keys(token.readings)
+            parts = self._segmentation.whole(token.readings) if solid else ()
+            parted += [[part] for part in _cut(token, parts)] if parts else [tokens]
+        return parted
+
+    def _find_keys(self, found_in: tuple[str, ...]) -> frozenset[str]:
+        """The words of entries that the readings `found_in` stand for; slips are forgiven where there are none."""
+        found = self._words.intersection(found_in)
+        stems = (f"{r[:length]}*" for r in found_in for length in range(_SHORTEST_STEM, len(r) + 1))
+        found = found.union(self._stems.intersection(stems))
+        return found or self._misspellings.meant(found_in[0])
 
 
-def _follow(
-    lattice: Sequence[Sequence[Token]], place: int, end: int, rest: tuple[str, ...]
-) -> Iterator[tuple[int, int]]:
-    if not rest:
-        yield place - 1, end
-    elif place < len(lattice):
-        for token in lattice[place]:
-            if rest[0] in _keys(token.readings):
-                yield from _follow(lattice, place + token.width, token.end, rest[1:])
+def _cut(token: Token, parts: Sequence[str]) -> Iterator[Token]:
+    """The pieces of a token; each as wide in the text as its share of the letters."""
+    letters = sum(map(len, parts))
+    length, done = token.end - token.start, 0
+    for part in parts:
+        start = token.start + done * length // letters
+        done += len(part)
+        yield Token(start, max(token.start + done * length // letters, start + 1), (part,))
 
 
-@lru_cache(maxsize=8192)
-def _keys(readings: tuple[str, ...]) -> frozenset[str]:
-    """Every way an entry may name a word: each reading whole, and each beginning of it with a star."""
-    stems = (f"{r[:length]}*" for r in readings for length in range(_SHORTEST_STEM, len(r) + 1))
-    return frozenset(readings).union(stems)
-
-
-def _expand(entry: str) -> Iterator[tuple[str, ...]]:
-    choices = [_numbers(word) if word.startswith("<") else [_fold_word(word)] for word in entry.split()]
-    return product(*choices)
-
-
-def _fold_word(word: str) -> str:
-    star = "*" if word.endswith("*") else ""
-    return readings(fold(word)[0])[0] + star
-
-
-def _numbers(word: str) -> list[str]:
-    digits = "".join(c for c in word if c.isdigit())
-    suffix = word.removeprefix(f"<{digits}")
-    below = range(int(digits))
-    return [f"{n}{suffix}" for n in below] + [f"{_NUMBERS[n]}{suffix}" for n in below if n < len(_NUMBERS)]
+def _rejoin(lattice: Lattice, known: frozenset[str]) -> None:
+    """Adds the words of which two neighbors are the halves ("rem ove")."""
+    for left, right in pairwise(lattice):
+        if len(left) == len(right) == 1:
+            joined = left[0].readings[0] + right[0].readings[0]
+            if len(joined) >= _SHORTEST_SPLIT and joined in known:
+                left.append(Token(left[0].start, right[0].end, (joined,), 2))

@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from safety.behavior_schema import Behavior
+from safety.entries import lists_named
 from safety.policy_files import PACKAGED, read_policy
 from safety.policy_schema import Category, PolicyDocument
 from safety.prompts import PromptRules
@@ -52,7 +53,7 @@ def load_policy(path: Path | None = None) -> Policy:
         sha256=sha256,
         categories=document.categories,
         notices=document.notices,
-        prompt_rules=PromptRules(document.prompt_rules, document.categories, document.lexicons),
+        prompt_rules=PromptRules(document.prompt_rules, document.categories, document.lexicons, document.misspelled),
         input_signals=document.input_signals,
         input_rules=document.input_rules,
         result_signals=document.result_signals,
@@ -100,6 +101,18 @@ def _unknown_names(document: PolicyDocument) -> Iterator[tuple[Place, str]]:
         named = {name for group in groups for name in group}
         for name in sorted(named - document.lexicons.keys()):
             yield ("prompt_rules", index), f"there is no word list `{name}`; add it under `lexicons`."
+    for place, name in _lists_named(document):
+        if name not in document.lexicons:
+            yield place, f"there is no word list `{name}`; add it."
+
+
+def _lists_named(document: PolicyDocument) -> Iterator[tuple[Place, str]]:
+    for index, name in enumerate(document.misspelled):
+        yield ("misspelled", index), name
+    for owner, entries in document.lexicons.items():
+        for index, entry in enumerate(entries):
+            for name in lists_named(entry):
+                yield ("lexicons", owner, index), name
 
 
 def _categories_named(document: PolicyDocument) -> Iterator[tuple[Place, str]]:

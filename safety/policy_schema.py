@@ -5,14 +5,14 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from safety.behavior_schema import Behavior
+from safety.entries import ENTRY_PATTERN
 from safety.retention_schema import Retention
 from safety.signal_schema import RequiredSignal, SignalRule
 from safety.strict import RuleId, Severity, Strict
 from safety.verdict import Action
 
 Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-_WORD = r"(?:[^\s<*]+\*?|<\d{1,3}\w*\*?)"
-Entry = Annotated[str, StringConstraints(pattern=rf"^{_WORD}(?: {_WORD})*$")]
+Entry = Annotated[str, StringConstraints(pattern=ENTRY_PATTERN)]
 
 
 class Category(Strict):
@@ -34,9 +34,10 @@ class PromptRule(Strict):
     """Words that mean something together.
 
     Applies where each list of `all` (in the prompt) and of `negative_all` (in the negative prompt) has a hit within
-    `within` words of one another, none of `not_between` among them, and no list of `unless` has a hit anywhere in the
-    prompt. `ordered` asks for the words in the order of the lists. A hit after a negation ("no blood") does not count
-    unless `negations` is "ignored". `action` and `severity` default to those of the category.
+    `within` words of one another, none of `not_between` among them, and no list of `unless` has a hit within
+    `unless_within` words of them. `ordered` asks for the words in the order of the lists. A hit after a negation
+    ("no blood") does not count unless `negations` is "ignored". `action` and `severity` default to those of the
+    category.
     """
 
     id: RuleId
@@ -47,6 +48,7 @@ class PromptRule(Strict):
     negative_all: tuple[tuple[str, ...], ...] = ()
     not_between: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
+    unless_within: int = Field(default=15, ge=0, le=100)
     within: int = Field(default=8, ge=1, le=100)
     ordered: bool = False
     negations: Literal["respected", "ignored"] = "respected"
@@ -55,13 +57,18 @@ class PromptRule(Strict):
 
 
 class PolicyDocument(Strict):
-    """The whole file. `notices` names the categories whose sentence goes with every result."""
+    """The whole file.
+
+    `notices` names the categories whose sentence goes with every result, `misspelled` the word lists in whose words
+    a slip of one letter is forgiven.
+    """
 
     name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+$")]
     version: Annotated[str, StringConstraints(pattern=r"^\d+\.\d+\.\d+$")]
     categories: dict[str, Category]
     notices: tuple[str, ...] = ()
     lexicons: dict[str, tuple[Entry, ...]]
+    misspelled: tuple[str, ...] = ()
     prompt_rules: tuple[PromptRule, ...]
     input_signals: tuple[RequiredSignal, ...] = ()
     input_rules: tuple[SignalRule, ...] = ()

@@ -1,12 +1,11 @@
 """Rules about prompts: which words together mean what."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
 from safety.lexicon import Hit, Lexicons
 from safety.policy_schema import Category, PromptRule
-from safety.text_normal import words
 from safety.verdict import Finding, Stage
 
 _NEGATIONS = "negations"
@@ -21,10 +20,11 @@ class PromptRules:
         rules: Sequence[PromptRule],
         categories: Mapping[str, Category],
         lexicons: Mapping[str, Sequence[str]],
+        misspelled: Sequence[str] = (),
     ) -> None:
         self._rules = tuple(rules)
         self._categories = categories
-        self._lexicons = Lexicons(lexicons)
+        self._lexicons = Lexicons(lexicons, misspelled)
 
     def judge(self, prompt: str, negative_prompt: str) -> tuple[Finding, ...]:
         """One finding per rule that applies, in the order of the policy.
@@ -40,7 +40,7 @@ class PromptRules:
         return self._hits(prompt).affirmed
 
     def _hits(self, text: str) -> "_Hits":
-        return _Hits(_guilty(self._lexicons.search(words(text))))
+        return _Hits(_guilty(self._lexicons.search(text)))
 
     def _finding(self, rule: PromptRule, in_prompt: Sequence[Hit]) -> Finding:
         category = self._categories[rule.category]
@@ -80,9 +80,9 @@ class _Hits:
 
 
 def _guilty(hits: Sequence[Hit]) -> list[Hit]:
-    """The hits that are not part of an innocent phrase ("nude lipstick")."""
+    """The hits that have no word in common with an innocent phrase ("nude lipstick")."""
     innocent = {w for h in hits if h.lexicon == _INNOCENT for w in range(h.first, h.last + 1)}
-    return [h for h in hits if h.first not in innocent]
+    return [h for h in hits if innocent.isdisjoint((h.first, h.last))] if innocent else list(hits)
 
 
 def _place(hit: Hit) -> tuple[int, int]:
@@ -93,7 +93,7 @@ def _apply(rule: PromptRule, text: _Hits, negative: _Hits) -> Sequence[Hit] | No
     """The hits in the prompt that make `rule` apply (none, where it asks only for the negative prompt), or None."""
     affirmed = rule.negations == "respected"
     in_prompt = _together(rule, [text.of(group, affirmed=affirmed) for group in rule.all], text)
-    if in_prompt is None or text.of(rule.unless):
+    if in_prompt is None:
         return None
     in_negative = _together(rule, [negative.of(group) for group in rule.negative_all], negative)
     return None if in_negative is None else in_prompt
@@ -110,15 +110,26 @@ def _together(rule: PromptRule, candidates: Sequence[Sequence[Hit]], text: _Hits
     if not all(candidates):
         return None
     barriers = [h.first for h in text.of(rule.not_between)]
+    excuses = [h.first for h in text.of(rule.unless)]
     found = _in_order(candidates) if rule.ordered else _choices(candidates)
     choices = (choice for choice in found if _extent(choice) <= rule.within)
-    return min((c for c in choices if not _divided(c, barriers)), key=_extent, default=None)
+    valid = (c for c in choices if not _divided(c, barriers) and not _excused(c, excuses, rule.unless_within))
+    return min(valid, key=_extent, default=None)
 
 
 def _divided(choice: Sequence[Hit], barriers: Sequence[int]) -> bool:
     """Whether a barrier stands between the words of `choice`; `barriers` ascend."""
     after = bisect_right(barriers, min(h.last for h in choice))
     return after < len(barriers) and barriers[after] < max(h.first for h in choice)
+
+
+def _excused(choice: Sequence[Hit], excuses: Sequence[int], within: int) -> bool:
+    """Whether an excuse stands at most `within` words from the words of `choice`; `excuses` ascend.
+
+    Far ones do not count, or any prompt could be excused by a word at its end.
+    """
+    after = bisect_left(excuses, min(h.first for h in choice) - within)
+    return after < len(excuses) and excuses[after] <= max(h.last for h in choice) + within
 
 
 def _choices(candidates: Sequence[Sequence[Hit]]) -> Iterator[list[Hit]]:

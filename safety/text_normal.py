@@ -1,9 +1,8 @@
 """Text as a reader would see it: disguises removed, every character still tied to its place.
 
-Folding decomposes (NFKD), drops format characters and marks (Cf, Mn, Me), lower-cases, and replaces
-look-alike letters of other scripts by the Latin letter they imitate (the idea of the skeleton of UTS #39,
-with a small table of our own). Decomposing and then dropping marks gives the skeleton that NFKC and dropping
-marks gives for text without accents, and takes the accents off as well.
+Folding decomposes (NFKD), drops format characters and marks (Cf, Mn, Me), lower-cases, and replaces look-alike
+letters of other scripts by the Latin letter they imitate (the skeleton of UTS #39). Decomposing and then dropping
+marks gives the skeleton that NFKC and dropping marks gives for text without accents, and takes the accents off too.
 """
 
 import re
@@ -13,36 +12,27 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby, pairwise
 
-_DROPPED = frozenset({"Cf", "Mn", "Me"})
+from safety.look_alikes import is_turned, plain, upright
+from safety.readings import readings
 
-_LOOK_ALIKES = str.maketrans(
-    {
-        # Cyrillic
-        "а": "a", "в": "b", "с": "c", "ԁ": "d", "е": "e", "ё": "e", "һ": "h", "і": "i", "ї": "i", "ј": "j",
-        "к": "k", "ӏ": "l", "м": "m", "н": "h", "о": "o", "р": "p", "ԛ": "q", "ѕ": "s", "т": "t", "у": "y",
-        "ѵ": "v", "ԝ": "w", "х": "x", "ь": "b",
-        # Greek
-        "α": "a", "β": "b", "ε": "e", "η": "n", "ι": "i", "κ": "k", "μ": "u", "ν": "v", "ο": "o", "ρ": "p",
-        "σ": "o", "ς": "c", "τ": "t", "υ": "u", "χ": "x", "ω": "w",
-        # Latin letters that do not decompose
-        "ı": "i", "ɑ": "a", "ɡ": "g", "ɩ": "i", "ʟ": "l", "ɴ": "n", "ʀ": "r", "ø": "o", "đ": "d", "ł": "l",
-        "ħ": "h", "ŧ": "t",
-    }
-)  # fmt: skip
-
-_LEET = {"0": "o", "3": "e", "4": "a", "5": "s", "7": "t", "8": "b", "9": "g", "@": "a", "$": "s", "!": "i"}
-_WORD = re.compile(r"[^\W_]+(?:[@$!'’]+(?=[^\W_])[^\W_]*)*|[@$!]+[^\W_][^\W_@$!]*")
-_POSSESSIVE = re.compile(r"['’]s$")
-_LEADING_NUMBER = re.compile(r"\d{1,2}(?=[^\W\d])")
-_NOT_WORD = re.compile(r"[\W_]")
-_DISGUISED = re.compile(r"[\d@$!]")
+# Scripts without spaces: every character counts as a word. Kana, Han, Thai.
+_UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0e7f"
+_FIRST_UNSPACED = "\u0e00"
+# Vowel signs of Indian scripts: marks that take room (Mc), which \w does not count as part of a word.
+_VOWEL_SIGNS = "".join(chr(c) for c in range(0x900, 0x0E00) if unicodedata.category(chr(c)) == "Mc")
+_LETTER = rf"(?:[^\W_{_UNSPACED}]|[{_VOWEL_SIGNS}])"
+_WORD = re.compile(rf"[{_UNSPACED}]|{_LETTER}+(?:[@$!'’]+(?={_LETTER}){_LETTER}*)*|[@$!]+{_LETTER}[^\W_@$!]*")
+_ASCII_WORD = re.compile(r"[a-z0-9]+(?:[@$!']+[a-z0-9]+)*|[@$!]+[a-z0-9]+")
 _SEPARATORS = ",;:?()[]\"'"
-_STRETCHED = re.compile(r"(.)\1{2,}|([aiu])\2")
+_LEET_SIGNS = {"+": "t", "|": "l", "\\": "l", "/": "l"}
 _MOST_PARTS = 6
 
 
 _Part = tuple[str, int, int]
 """A word and where it starts and ends."""
+
+Segmenter = Callable[[str], list[str]]
+"""Parts a row of letters without spaces into the words it is made of; together they are the row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,58 +48,86 @@ class Token:
     width: int = 1
 
 
+Lattice = list[list[Token]]
+"""For each word of a text, the tokens that begin there: itself first, then words that were taken apart."""
+
+
 def fold(text: str) -> tuple[str, list[int]]:
     """The folded text, and for each of its characters the index in `text` that it came from."""
+    if text.isascii():
+        return text.lower(), list(range(len(text)))
     folded: list[str] = []
     places: list[int] = []
     for place, character in enumerate(text):
-        for plain in _fold_character(character):
-            folded.append(plain)
+        for letter in _plain(character):
+            folded.append(letter)
             places.append(place)
     return "".join(folded), places
 
 
-@lru_cache(maxsize=4096)
-def _fold_character(character: str) -> str:
-    kept = (c for c in unicodedata.normalize("NFKD", character) if unicodedata.category(c) not in _DROPPED)
-    lowered = "".join(kept).casefold().translate(_LOOK_ALIKES)
-    return "".join(c for c in unicodedata.normalize("NFKD", lowered) if unicodedata.category(c) not in _DROPPED)
+_plain = lru_cache(maxsize=4096)(plain)
 
 
-def words(text: str) -> list[list[Token]]:
-    """For each word of `text`, the tokens that begin there: itself, then words that were taken apart.
+def words(text: str, segmenter: Segmenter) -> Lattice:
+    """The words of `text`.
 
-    Letters spread out (`n u d e`, `n.u.d.e`) are one word; parts joined by a sign (`nu-de`) may be one or several,
-    in any grouping (`re-move-her`).
+    Letters spread out (`n u d e`, `n.u.d.e`) are one word, or those that `segmenter` finds in them; parts joined by
+    a sign (`nu-de`) may be one or several, in any grouping (`re-move-her`).
     """
     folded, places = fold(text)
-    found = [(m.group(), m.start(), m.end()) for m in _WORD.finditer(folded)]
-    lattice: list[list[Token]] = []
+    pattern = _ASCII_WORD if folded.isascii() else _WORD
+    found = [(m.group(), m.start(), m.end()) for m in pattern.finditer(folded)]
+    lattice: Lattice = []
     for run, glue in _runs(folded, found):
         parts = [(word, places[start], places[end - 1] + 1) for word, start, end in run]
-        letters = all(len(word) == 1 for word, _, _ in parts)
-        lattice += [_spread(parts)] if letters and len(parts) > (2 if glue == " " else 1) else _joined(parts)
-    return lattice
+        if len(parts) == 1:
+            lattice.append([_token(parts)])
+        elif all(len(word) == 1 for word, _, _ in parts) and len(parts) > (2 if glue == " " else 1):
+            lattice += _spread(parts, segmenter)
+        else:
+            lattice += _joined(parts, glue)
+    return _with_turned(text, lattice)
 
 
-def _spread(parts: list[_Part]) -> list[Token]:
-    # An article before letters spread apart looks like one of them: "a n u d e".
-    starts = (0, 1) if parts[0][0] in ("a", "i") else (0,)
-    return [_token(parts[start:]) for start in starts]
+def _spread(parts: list[_Part], segmenter: Segmenter) -> Lattice:
+    letters = "".join(part[0] for part in parts)
+    segments = segmenter(letters)
+    if len(segments) == 1:
+        # An article before letters spread apart looks like one of them: "a n u d e".
+        starts = (0, 1) if letters[0] in "ai" else (0,)
+        return [[_token(parts[start:]) for start in starts]]
+    ends = [sum(map(len, segments[: i + 1])) for i in range(len(segments))]
+    return [[_token(parts[end - len(segment) : end])] for segment, end in zip(segments, ends, strict=True)]
 
 
-def _joined(parts: list[_Part]) -> list[list[Token]]:
+def _joined(parts: list[_Part], glue: str) -> Lattice:
     lattice = []
     for start in range(len(parts)):
         stops = range(start + 1, min(start + _MOST_PARTS, len(parts)) + 1)
-        lattice.append([_token(parts[start:stop], stop - start) for stop in stops])
+        lattice.append([_token(parts[start:stop], stop - start, _LEET_SIGNS.get(glue, "")) for stop in stops])
     if len(parts) > _MOST_PARTS:
         lattice[0].append(_token(parts, len(parts)))
     return lattice
 
 
-def _token(parts: list[_Part], width: int = 1) -> Token:
-    return Token(parts[0][1], parts[-1][2], readings("".join(part[0] for part in parts)), width)
+def _token(parts: list[_Part], width: int = 1, sign: str = "") -> Token:
+    found = readings(parts[0][0] if len(parts) == 1 else "".join(part[0] for part in parts))
+    if sign and len(parts) > 1:
+        found += readings(sign.join(part[0] for part in parts))
+    return Token(parts[0][1], parts[-1][2], found, width)
+
+
+def _with_turned(text: str, lattice: Lattice) -> Lattice:
+    """`lattice`, in which words with letters that stand on their head can be read from there too."""
+    if text.isascii() or not any(map(is_turned, text)):
+        return lattice
+    return [[_turned(text, token) for token in tokens] for tokens in lattice]
+
+
+def _turned(text: str, token: Token) -> Token:
+    if not any(map(is_turned, text[token.start : token.end])):
+        return token
+    return Token(token.start, token.end, (*token.readings, upright(token.readings[0])), token.width)
 
 
 def _runs(folded: str, found: list[_Part]) -> Iterator[tuple[list[_Part], str]]:
@@ -138,28 +156,8 @@ def _patterns(gaps: list[str]) -> list[str]:
 
 
 def _glue(gap: str, neighbors: str) -> str:
+    if max(neighbors) >= _FIRST_UNSPACED:
+        return ""
     if gap == " ":
         return gap if len(neighbors) == 2 else ""
     return gap if len(gap) == 1 and not gap.isspace() and gap not in _SEPARATORS else ""
-
-
-@lru_cache(maxsize=8192)
-def readings(word: str) -> tuple[str, ...]:
-    """Every way to read a folded word: as it stands, leet decoded, stretched letters shortened."""
-    bare = _POSSESSIVE.sub("", word)
-    found = [_NOT_WORD.sub("", bare)]
-    if _DISGUISED.search(bare) and any(c.isalpha() for c in bare):
-        found += [_NOT_WORD.sub("", _deleet(bare, one)) for one in "il"]
-        if number := _LEADING_NUMBER.match(bare):
-            found.append(number.group() + _NOT_WORD.sub("", _deleet(bare[number.end() :], "i")))
-    # A doubled letter is ordinary spelling (rapping, barre), so only what no English word doubles is shortened.
-    found += [_STRETCHED.sub(_shorten(keep), reading) for reading in found for keep in (1, 2)]
-    return tuple(dict.fromkeys(found))
-
-
-def _deleet(word: str, one: str) -> str:
-    return "".join(_LEET.get(c, c) for c in word).replace("1", one)
-
-
-def _shorten(keep: int) -> Callable[[re.Match[str]], str]:
-    return lambda run: run.group()[0] * keep
