@@ -68,7 +68,12 @@ def fold(text: str) -> tuple[str, list[int]]:
 _plain = lru_cache(maxsize=4096)(plain)
 
 
-def words(text: str, segmenter: Segmenter) -> Lattice:
+def whole(row: str) -> list[str]:
+    """The segmenter that knows no words: a row of letters is one."""
+    return [row]
+
+
+def words(text: str, segmenter: Segmenter = whole) -> Lattice:
     """The words of `text`.
 
     Letters spread out (`n u d e`, `n.u.d.e`) are one word, or those that `segmenter` finds in them; parts joined by
