@@ -28,7 +28,7 @@ from producer.client_errors import ClientMisconfigured, NotAtRest, ServiceRefuse
 from producer.client_events import SILENCE_SECONDS, follow_events
 from producer.client_retries import send_patiently
 from producer.client_settings import ClientSettings
-from producer.client_types import CanceledBatch, Event, FileView, JobPage, JobView, at_rest
+from producer.client_types import CanceledBatch, DetectionView, Event, FileView, JobPage, JobView, at_rest
 
 Picture = bytes | Path | str
 LONG_POLL_SECONDS = 30.0
@@ -41,9 +41,12 @@ class Client:
     Pictures are bytes, a Path to a file, or the `file_` id of an earlier upload.
     """
 
-    def __init__(self, url: str | None = None, key: str | None = None, timeout: float = 30.0) -> None:
+    def __init__(
+        self, url: str | None = None, key: str | None = None, timeout: float = 30.0, *, keyless: bool = False
+    ) -> None:
         """`url` and `key` default to INPAINTD_URL and INPAINTD_KEY; `timeout` is seconds for one answer.
 
+        A client that is `keyless` may go without a key, with which a service answers `detect` at most.
         Raises ClientMisconfigured.
         """
         settings = ClientSettings.from_env()
@@ -51,7 +54,7 @@ class Client:
         self._timeout = timeout
         self._http = httpx.Client(
             base_url=_checked_url(self.url),
-            headers={"Authorization": f"Bearer {_checked_key(key or settings.key)}"},
+            headers=_authorization(key or settings.key, keyless=keyless),
             timeout=timeout,
             # No proxy leads to this machine itself, whatever the environment says.
             trust_env=httpx.URL(self.url).host not in LOOPBACK,
@@ -135,6 +138,14 @@ class Client:
         job_id = job if isinstance(job, str) else job["id"]
         return self._send("GET", f"{_path(job_id)}/images/{index}").content
 
+    def detect(self, picture: bytes | Path) -> DetectionView:
+        """Where a PNG, JPEG or WebP comes from: whether it was made here, when, by which model, and what was repainted.
+
+        The service keeps nothing of it.
+        """
+        answer = self._send("POST", "/v1/detect", repeatable=True, files={"file": ("picture", _bytes(picture))})
+        return cast(DetectionView, answer.json())
+
     def close(self) -> None:
         """Lets the connections go."""
         self._http.close()
@@ -189,6 +200,10 @@ def _checked_key(key: str | None) -> str:
     if not (key and key.strip().isascii() and key.strip().isprintable()):
         raise ClientMisconfigured("No usable API key; set INPAINTD_KEY to one made with `inpaintd keys create`.")
     return key.strip()
+
+
+def _authorization(key: str | None, *, keyless: bool) -> dict[str, str]:
+    return {} if keyless and not key else {"Authorization": f"Bearer {_checked_key(key)}"}
 
 
 def _source(picture: Picture) -> str:

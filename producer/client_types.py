@@ -148,6 +148,52 @@ class FileView(TypedDict):
     height: int
 
 
+class Mark(TypedDict):
+    """An invisible watermark of the service."""
+
+    id: str
+    key_id: str
+
+
+class Credentials(TypedDict):
+    """Content credentials (C2PA), in the file or, where it had lost them, on record for its mark."""
+
+    found_in: Literal["file", "record"]
+    signed_here: bool
+    trusted: bool
+    matches_pixels: bool
+    issuer: str | None
+    model: str | None
+    software_version: str | None
+    watermark_id: str | None
+    parent_watermark_id: str | None
+    problems: list[str]
+
+
+class Origin(TypedDict):
+    """When and by which model a picture was made; `job` and `index` are told to the job's own tenant."""
+
+    made_at: str
+    model: dict[str, Any]
+    job: str | None
+    index: int | None
+
+
+class DetectionView(TypedDict):
+    """What a picture says of where it comes from; `made_here` and `suspect` are None where it cannot be decided."""
+
+    object: Literal["detection"]
+    made_here: bool | None
+    suspect: bool | None
+    summary: list[str]
+    width: int
+    height: int
+    watermark: Mark | None
+    credentials: Credentials | None
+    origin: Origin | None
+    repainted: list[tuple[int, int, int, int]]
+
+
 def at_rest(job: JobView) -> bool:
     """True once nothing more happens to the job by itself: it has ended, or a person has to decide."""
     return job["status"] not in ("queued", "running")

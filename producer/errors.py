@@ -2,7 +2,8 @@
 
 ProducerError
 ├── NotHeld    a decision on a job that does not wait for one
-└── Refusal    a request that cannot be carried out, with a stable code and a sentence for its sender
+└── Refusal        a request that cannot be carried out, with a stable code and a sentence for its sender
+    └── ComeAgain  the same request may do in a few seconds
 """
 
 from __future__ import annotations
@@ -50,3 +51,11 @@ class Refusal(ProducerError):
         first = f"{errors[0].field}: {errors[0].detail}" if errors[0].field else errors[0].detail
         more = f" ({len(errors) - 1} more in `errors`)" if len(errors) > 1 else ""
         return cls(code, first + more, errors)
+
+
+class ComeAgain(Refusal):
+    """A request that is not carried out now. `retry_after` is the number of seconds after which it may be."""
+
+    def __init__(self, code: str, detail: str, retry_after: float) -> None:
+        super().__init__(code, detail)
+        self.retry_after = retry_after

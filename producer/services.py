@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from producer.conduct import Conduct
+from producer.detect import Detector
 from producer.inputs import InputShelf
 from producer.settings import ProducerSettings
 from producer.submit import Submitter
 from producer.webhooks.addresses import AddressGuard
+from safety.certificate import trust_anchors
+from safety.mark_keys import MarkKeys
 from safety.policy import load_policy
 from safety.settings import SafetySettings
 from storage.broker import Doorbell
@@ -19,6 +22,7 @@ from storage.file_store import FileStore
 from storage.job_reader import JobReader
 from storage.job_store import JobStore
 from storage.key_store import KeyStore
+from storage.mark_store import MarkStore
 from storage.models import ModelDescriptor, load_registry
 from storage.object_store import ObjectStore, open_object_store
 from storage.settings import StorageSettings
@@ -48,6 +52,7 @@ class Services:
     guard: AddressGuard
     models: Mapping[str, ModelDescriptor]
     submitter: Submitter
+    detector: Detector | None
 
     def close(self) -> None:
         """Lets every connection go."""
@@ -88,4 +93,16 @@ def open_services(storage: StorageSettings, safety: SafetySettings, producer: Pr
         submitter=Submitter(
             submissions, shelf, doorbell, policy, models, conduct, producer.user_secret, webhooks, guard
         ),
+        detector=_open_detector(database, objects, safety, producer),
     )
+
+
+def _open_detector(
+    database: Database, objects: ObjectStore, safety: SafetySettings, producer: ProducerSettings
+) -> Detector | None:
+    """None where this process knows neither the secret of the mark nor under which roots results are signed."""
+    if safety.mark_secret is None and safety.credentials_dir is None and safety.certificate is None:
+        return None
+    keys = MarkKeys.from_secret(safety.mark_secret) if safety.mark_secret else None
+    # Asked for each time: the local authority is made by the first worker, perhaps after this process has started.
+    return Detector(MarkStore(database), objects, keys, lambda: trust_anchors(safety), producer.max_pixels)

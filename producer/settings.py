@@ -29,6 +29,12 @@ class ProducerSettings:
     )
     max_streams: int = setting("INPAINTD_MAX_STREAMS", "event streams that one API process holds open", 256)
     max_tenant_streams: int = setting("INPAINTD_MAX_TENANT_STREAMS", "those of one tenant among them", 64)
+    public_detect: bool = setting(
+        "INPAINTD_PUBLIC_DETECT", "let anybody ask the detector where a picture comes from, without a key", False
+    )
+    public_detect_per_minute: float = setting(
+        "INPAINTD_PUBLIC_DETECT_PER_MINUTE", "such questions an API process answers each minute to one address", 20.0
+    )
     user_secret: str = setting(
         "INPAINTD_USER_SECRET",
         "secret from which the pseudonyms of end-users are made; changing it changes every pseudonym",
@@ -62,6 +68,10 @@ class ProducerSettings:
         if not 0 < settings.max_pixels <= MAX_PIXELS:
             # Workers read pictures up to MAX_PIXELS; a job they cannot read must not be accepted.
             raise SettingsError(f"INPAINTD_MAX_PIXELS must lie between 1 and {MAX_PIXELS}.")
+        if not 0 < settings.public_detect_per_minute < math.inf:
+            raise SettingsError(
+                "INPAINTD_PUBLIC_DETECT_PER_MINUTE must be above 0; unset INPAINTD_PUBLIC_DETECT instead."
+            )
         settings._check_keeping()
         settings._check_addresses()
         return settings

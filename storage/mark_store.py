@@ -31,10 +31,15 @@ class MarkStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def find(self, mark_id: str, key_id: str) -> list[KnownMark]:
-        """Every picture recorded with this mark, newest first: usually one, none where it was forgotten."""
-        same = sa.and_(marks.c.mark_id == mark_id, marks.c.key_id == key_id)
-        statement = sa.select(marks).where(same).order_by(marks.c.id.desc()).limit(MOST_ALIKE)
+    def find(self, mark_id: str, key_id: str | None = None) -> list[KnownMark]:
+        """Every picture recorded with this mark, of that key or of any, newest first.
+
+        Usually there is one; there is none where it was forgotten.
+        """
+        statement = sa.select(marks).where(marks.c.mark_id == mark_id)
+        if key_id is not None:
+            statement = statement.where(marks.c.key_id == key_id)
+        statement = statement.order_by(marks.c.id.desc()).limit(MOST_ALIKE)
         with self._database.reading() as connection:
             return [_known(row) for row in connection.execute(statement)]
 

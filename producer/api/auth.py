@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, cast
 
-from fastapi import Depends
+from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from producer.api.address_limit import AddressLimit
 from producer.api.dependencies import ServicesDep
 from producer.errors import Refusal
 from storage.key_store import Principal
@@ -38,5 +39,18 @@ def _needs(scope: str) -> Callable[[Principal], Principal]:
     return check
 
 
+def _may_detect(
+    request: Request,
+    services: ServicesDep,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+) -> Principal | None:
+    """Who asks the detector: the tenant of a key, whatever its scopes, or anybody where the operator allows that."""
+    if credentials is not None or not services.settings.public_detect:
+        return _principal(services, credentials)
+    cast(AddressLimit, request.app.state.strangers).admit(request.client.host if request.client else "")
+    return None
+
+
+MayDetect = Annotated[Principal | None, Depends(_may_detect)]
 MaySubmit = Annotated[Principal, Depends(_needs("submit"))]
 MayRead = Annotated[Principal, Depends(_needs("read"))]

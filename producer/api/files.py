@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from producer.api.auth import MaySubmit
 from producer.api.dependencies import ServicesDep
-from producer.api.forms import Part, read_form
+from producer.api.forms import only_file, read_form
 from producer.api.problems import declared
 from producer.errors import Refusal
 from producer.services import Services
@@ -43,16 +43,8 @@ async def upload(request: Request, principal: MaySubmit, services: ServicesDep) 
     """A PNG, JPEG or WebP as the part `file`. It is decoded once, so that a broken one is refused now."""
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         raise Refusal("media_type_unsupported", "Send the picture as the part `file` of multipart/form-data.")
-    data = _only_file(await read_form(request))
+    data = only_file(await read_form(request))
     return _view(await run_in_threadpool(_store, services, principal.tenant_id, data))
-
-
-def _only_file(parts: dict[str, Part]) -> bytes:
-    if unknown := [name for name in parts if name != "file"]:
-        raise Refusal.of_field(unknown[0], "field_unknown", f"There is no field `{unknown[0]}`; send only `file`.")
-    if "file" not in parts:
-        raise Refusal.of_field("file", "field_missing", "`file` is required.")
-    return bytes(parts["file"].data)
 
 
 def _store(services: Services, tenant_id: str, data: bytes) -> StoredFile:

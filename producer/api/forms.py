@@ -57,6 +57,15 @@ async def read_form(request: Request) -> dict[str, Part]:
     return collector.parts
 
 
+def only_file(parts: dict[str, Part]) -> bytes:
+    """The part `file` of a form that has no other. Raises Refusal: field_unknown, field_missing."""
+    if unknown := [name for name in parts if name != "file"]:
+        raise Refusal.of_field(unknown[0], "field_unknown", f"There is no field `{unknown[0]}`; send only `file`.")
+    if "file" not in parts:
+        raise Refusal.of_field("file", "field_missing", "`file` is required.")
+    return bytes(parts["file"].data)
+
+
 class _Collector:
     """Gathers what the parser calls out."""
 

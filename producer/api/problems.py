@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
-from producer.errors import FieldError, Refusal
+from producer.errors import ComeAgain, FieldError, Refusal
 
 MEDIA_TYPE = "application/problem+json"
 MAX_ERRORS = 32
@@ -50,6 +51,10 @@ CODES: dict[str, Code] = {
     "cooling_down": Code(429, "End-user cooling down", "Refuse this `user` for as long as Retry-After says."),
     "internal": Code(500, "Internal error", "Try again; tell the operator if it stays."),
     "streams_full": Code(503, "Too many open streams", "Wait as Retry-After says, or ask for the job with `wait`."),
+    "detector_busy": Code(503, "Detector busy", "Wait as many seconds as the header Retry-After says."),
+    "detector_off": Code(
+        503, "No detector here", "Ask the operator: it takes INPAINTD_MARK_SECRET on the API as well."
+    ),
     "storage_unavailable": Code(503, "Storage not reachable", "Try again in a few seconds."),
     # One or more fields
     "request_invalid": Code(422, "Request not valid", "Correct every field listed in `errors`."),
@@ -129,7 +134,8 @@ def problem_response(
 
 def refusal_response(refusal: Refusal) -> JSONResponse:
     """The response for a request that was refused."""
-    return problem_response(refusal.code, refusal.detail, refusal.errors)
+    later = {"Retry-After": str(max(1, math.ceil(refusal.retry_after)))} if isinstance(refusal, ComeAgain) else {}
+    return problem_response(refusal.code, refusal.detail, refusal.errors, later)
 
 
 def declared(*codes: str) -> dict[int | str, dict[str, Any]]:

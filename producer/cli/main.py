@@ -16,6 +16,7 @@ COMMANDS = {
     "submit": "producer.cli.submit:submit",
     "wait": "producer.cli.jobs:wait",
     "get": "producer.cli.jobs:get",
+    "detect": "producer.cli.detect:detect",
     "keys": "producer.cli.admin:keys",
     "tenants": "producer.cli.tenants:tenants",
     "review": "producer.cli.review:review",

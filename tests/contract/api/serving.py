@@ -99,7 +99,7 @@ def claim(services: Services, job_id: str) -> Job:
 
 @contextmanager
 def running(folder: Path, **settings: Any) -> Iterator[Stack]:
-    """A server whose files lie in `folder`; `settings` are those of ProducerSettings, redis_url and database_url."""
+    """A server whose files lie in `folder`; `settings`: of ProducerSettings, redis_url, database_url, safety."""
     storage = StorageSettings(
         database_url=settings.pop("database_url", f"sqlite:///{folder / 'jobs.db'}"),
         redis_url=settings.pop("redis_url", NO_REDIS),
@@ -108,7 +108,8 @@ def running(folder: Path, **settings: Any) -> Iterator[Stack]:
         models=("xl=diffusers/stable-diffusion-xl-1.0-inpainting-0.1",),
     )
     migrate(storage.database_url)
-    services = open_services(storage, SafetySettings(), ProducerSettings(port=0, **settings))
+    safety = settings.pop("safety", SafetySettings())
+    services = open_services(storage, safety, ProducerSettings(port=0, **settings))
     listener = socket.create_server(("127.0.0.1", 0))
     app_server = server(services)
     thread = threading.Thread(target=app_server.run, args=([listener],))

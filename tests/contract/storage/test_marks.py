@@ -46,7 +46,8 @@ def test_an_id_of_another_key_is_another_mark(database: Database, store: MarkSto
 def test_pictures_that_share_an_id_by_chance_are_all_found_newest_first(database: Database, store: MarkStore) -> None:
     for key in ("manifests/a", "manifests/b"):
         add(database, record("abcdef012", key))
-    assert [known.record.manifest_key for known in store.find("abcdef012", "k1")] == ["manifests/b", "manifests/a"]
+    for found in (store.find("abcdef012", "k1"), store.find("abcdef012")):
+        assert [known.record.manifest_key for known in found] == ["manifests/b", "manifests/a"]
 
 
 def test_old_marks_are_forgotten_with_their_manifests(database: Database, store: MarkStore) -> None:

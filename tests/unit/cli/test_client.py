@@ -12,7 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 from producer import client_types
-from producer.api import batches, files, views
+from producer.api import batches, detect, files, views
 from producer.client import Client
 from producer.client_errors import ClientMisconfigured, NotAtRest, ServiceRefused, ServiceUnreachable
 from tests.contract.api.serving import Tenant, finish, mask, photo
@@ -134,6 +134,10 @@ def test_a_client_without_address_or_key_says_so(url: str, key: str | None, monk
         (client_types.Failure, views.ErrorView),
         (client_types.Safety, views.Safety),
         (client_types.Model, views.ModelView),
+        (client_types.DetectionView, detect.DetectionView),
+        (client_types.Mark, detect.MarkView),
+        (client_types.Credentials, detect.CredentialsView),
+        (client_types.Origin, detect.OriginView),
     ],
 )
 def test_the_client_knows_every_key_of_an_answer(ours: type[Any], theirs: type[BaseModel]) -> None:

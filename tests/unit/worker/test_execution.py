@@ -50,9 +50,9 @@ def test_a_clean_result_is_marked_stored_and_visible(bench: Bench) -> None:
 def test_the_mark_of_every_stored_result_is_on_record_with_its_credentials(bench: Bench, pattern: float) -> None:
     bench.judge.answer = lambda: {**CLEAN, "test_pattern": pattern}
     done = bench.run(num_images=2)
-    marks, keys = MarkStore(bench.tools.database), bench.tools.mark_keys.keys
+    marks = MarkStore(bench.tools.database)
     for image in done.images:
-        (known,) = (found for key in keys for found in marks.find(image.watermark_id, key.key_id))
+        (known,) = marks.find(image.watermark_id)
         assert (known.tenant_id, known.job_id, known.record.image_index) == (done.tenant_id, done.id, image.index)
         assert known.model == done.model
         assert (known.record.width, known.record.height) == (image.width, image.height)

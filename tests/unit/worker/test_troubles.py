@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from storage import certainty
+from storage.also import Row
 from storage.errors import DatabaseUnavailable, ObjectStoreUnavailable
 from storage.failpoints import make_reach
 from storage.job import Job, JobResult, JobState
@@ -43,8 +45,8 @@ def test_nothing_is_written_or_removed_when_the_finish_is_in_doubt(
     """The commit took effect, its answer was lost, and the database stayed away for as long as anyone waits."""
     job, real = bench.store(), bench.tools.jobs.succeed
 
-    def succeed(job: Job, result: JobResult) -> bool:
-        assert real(job, result)
+    def succeed(job: Job, result: JobResult, also: Sequence[Row]) -> bool:
+        assert real(job, result, also)
         raise DatabaseUnavailable("away")
 
     monkeypatch.setattr(bench.tools.jobs, "succeed", succeed)

@@ -1,0 +1,168 @@
+"""The detector: what a picture says of where it comes from. Nothing of what is examined is kept."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import structlog
+from PIL import Image
+
+from producer.detection import (
+    Box,
+    Detection,
+    Facts,
+    FoundCredentials,
+    FoundMark,
+    Origin,
+    origin_here,
+    sentences,
+    suspicion,
+)
+from safety import credentials
+from safety.errors import CredentialsError
+from safety.fingerprint import Fingerprint, Placement, place, spread
+from safety.hashes import MAX_DISTANCE, MIN_QUALITY, Pdq, distance, pdq
+from safety.manifest import Credentials
+from safety.mark_keys import MarkKeys
+from safety.watermark import detect
+from storage.errors import ObjectMissing
+from storage.mark import KnownMark
+from storage.mark_store import MarkStore
+from storage.object_store import ObjectStore
+from storage.pictures import Picture, open_picture
+
+log = structlog.get_logger(__name__)
+
+_SMALLEST_SCALE, _LARGEST_SCALE = 0.25, 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A recorded picture, and how the examined one lies on it."""
+
+    known: KnownMark
+    fits: bool | None
+    placement: Placement | None
+
+    @property
+    def rank(self) -> tuple[bool, float]:
+        """The higher, the likelier it is the one."""
+        return self.fits is True, self.placement.score if self.placement else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Detector:
+    """Examines pictures. Without `keys` no mark is looked for; `anchors` tells the roots that we have signed under."""
+
+    marks: MarkStore
+    objects: ObjectStore
+    keys: MarkKeys | None
+    anchors: Callable[[], str | None]
+    max_pixels: int
+
+    def examine(self, data: bytes, tenant_id: str | None) -> Detection:
+        """What the PNG, JPEG or WebP file `data` says; the job behind it only to its own tenant.
+
+        Raises PictureError, ObjectStoreUnavailable, DatabaseUnavailable.
+        """
+        picture = open_picture(data, max_pixels=self.max_pixels)
+        image, anchors = Image.fromarray(picture.rgb), self.anchors()
+        mark = self._mark(image)
+        own = _in_file(data, picture, anchors)
+        match = self._match(image, mark, own)
+        found = own or self._on_record(data, picture, anchors, match)
+        facts = Facts(self.keys is not None, mark, found, match is not None, match.fits if match else None)
+        return Detection(
+            size=image.size,
+            made_here=origin_here(facts),
+            suspect=suspicion(facts),
+            mark=mark,
+            credentials=found,
+            origin=None if match is None or suspicion(facts) else _origin(match.known, tenant_id),
+            repainted=tuple(_repainted(image.size, match, facts)),
+            sentences=sentences(facts),
+        )
+
+    def _mark(self, image: Image.Image) -> FoundMark | None:
+        found = None if self.keys is None else detect(image, self.keys)
+        return None if found is None else FoundMark(found.id, found.key_id)
+
+    def _match(self, image: Image.Image, mark: FoundMark | None, own: FoundCredentials | None) -> Match | None:
+        """Of the recorded pictures that this one says to be, the one that it is most like."""
+        if mark is not None:
+            candidates = self.marks.find(mark.id, mark.key_id)
+        elif own is not None and own.content.signed_here and own.content.watermark_id is not None:
+            candidates = self.marks.find(own.content.watermark_id)
+        else:
+            return None
+        looks = pdq(image)
+        return max((_compared(image, looks, known) for known in candidates), key=lambda match: match.rank, default=None)
+
+    def _on_record(
+        self, data: bytes, picture: Picture, anchors: str | None, match: Match | None
+    ) -> FoundCredentials | None:
+        """The credentials that the file has lost, where its mark leads to them."""
+        if match is None or match.fits is False:
+            return None
+        record = match.known.record
+        try:
+            stored = self.objects.get(record.manifest_key)
+        except ObjectMissing:
+            return None
+        if hashlib.sha256(stored).hexdigest() != record.manifest_sha256:
+            log.warning("stored_manifest_changed", key=record.manifest_key)
+            return None
+        return _credentials("record", credentials.read(data, picture.content_type, anchors, stored))
+
+
+def _in_file(data: bytes, picture: Picture, anchors: str | None) -> FoundCredentials | None:
+    try:
+        return _credentials("file", credentials.read(data, picture.content_type, anchors))
+    except CredentialsError:
+        return None
+
+
+def _credentials(found_in: Literal["file", "record"], content: Credentials | None) -> FoundCredentials | None:
+    return None if content is None else FoundCredentials(found_in, content)
+
+
+def _compared(image: Image.Image, looks: Pdq, known: KnownMark) -> Match:
+    record = known.record
+    kept, size = Fingerprint.from_dict(record.fingerprint), (record.width, record.height)
+    # Cut out as it is, or as a whole made smaller or larger; any other size takes longer to find.
+    likely = dict.fromkeys((1.0, image.width / record.width, image.height / record.height))
+    placement = place(image, kept, size, likely)
+    if _is_copy(looks, kept):
+        whole = Placement(1.0, 0.0, 0.0, 0.0, image.width, image.height)
+        return Match(known, True, placement if placement and placement.fits else whole)
+    if placement is None or not placement.fits:
+        placement = place(image, kept, size, spread(_SMALLEST_SCALE, _LARGEST_SCALE))
+    return Match(known, placement.fits if placement else None, placement)
+
+
+def _is_copy(looks: Pdq, kept: Fingerprint) -> bool:
+    """Whether the whole picture is a copy of the recorded one; False says nothing, as it may have been cut."""
+    plain = min(looks.quality, kept.pdq_quality) < MIN_QUALITY
+    return not plain and distance(looks.hex, kept.pdq) <= MAX_DISTANCE
+
+
+def _origin(known: KnownMark, tenant_id: str | None) -> Origin:
+    own = known.tenant_id == tenant_id
+    model = {name: known.model.get(name) for name in ("name", "sha256")}
+    made_at = known.created_at
+    return Origin(made_at, model, known.job_id, known.record.image_index) if own else Origin(made_at, model)
+
+
+def _repainted(size: tuple[int, int], match: Match | None, facts: Facts) -> Iterator[Box]:
+    if facts.proven and facts.credentials is not None:
+        box = facts.credentials.content.mask_box
+    elif match is not None and match.fits and match.placement is not None:
+        record = match.known.record
+        box = match.placement.box(record.mask_box, (record.width, record.height), size)
+    else:
+        box = None
+    if box is not None:
+        yield box
