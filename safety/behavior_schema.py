@@ -7,8 +7,8 @@ from pydantic import Field, model_validator
 from safety.strict import RuleId, Severity, Strict
 from safety.verdict import Action
 
-Weight = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
-Share = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+Weight = Annotated[float, Field(ge=0, le=100)]
+Share = Annotated[float, Field(gt=0, le=1)]
 
 
 class PastExample(Strict):
@@ -22,8 +22,8 @@ class CoolDown(Strict):
     """An end-user whose strikes weigh `weight` together is refused until `minutes` after the last of them."""
 
     id: RuleId
-    weight: Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)]
-    minutes: Annotated[float, Field(gt=0, le=10080, allow_inf_nan=False)]
+    weight: Annotated[float, Field(gt=0, le=1000)]
+    minutes: Annotated[float, Field(gt=0, le=10080)]
     positive: tuple[PastExample, ...] = Field(min_length=1)
     negative: tuple[PastExample, ...] = Field(min_length=1)
 
@@ -88,9 +88,9 @@ class Behavior(Strict):
     than the `looks_back` newest are read.
     """
 
-    window_hours: Annotated[float, Field(gt=0, le=720, allow_inf_nan=False)]
+    window_hours: Annotated[float, Field(gt=0, le=720)]
     weights: dict[Severity, Weight]
-    result_share: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+    result_share: Annotated[float, Field(ge=0, le=1)]
     looks_back: int = Field(ge=1, le=200)
     cool_down: CoolDown
     retries: tuple[RetryRule, ...]

@@ -42,7 +42,8 @@ def check_result(
     left, top, right, bottom = region
     if not (0 <= left < right <= composite.width and 0 <= top < bottom <= composite.height):
         raise ValueError(f"The edited region {region} must lie inside the {composite.size} composite.")
-    images = {COMPOSITE: composite, REGION: composite.crop(region)}
+    # A copy: a source may scale or draw on what it is shown, even after its time is up.
+    images = {COMPOSITE: composite.copy(), REGION: composite.crop(region)}
     signals = measure(Evidence(images, region=region, before=before), policy.result_signals, sources)
     findings = judge(signals, policy.result_signals, policy.result_rules, policy, Stage.RESULT)
     return Verdict.of(policy.label, (*findings, *_notices(policy)), signals)

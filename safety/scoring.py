@@ -115,9 +115,15 @@ def _of_source(signals: Sequence[Signal], required: RequiredSignal, policy: Poli
     found = [_finding(rule, policy, stage) for rule in required.rules if rule.id in over]
     if not own or any(s.error == _NOT_LOADED for s in own):
         found.append(_unchecked(MISSING, policy, stage))
-    elif any(s.value is None for s in own):
+    elif any(s.value is None for s in own) or not _answered(own, required):
         found.append(_unchecked(FAILED, policy, stage))
     return found
+
+
+def _answered(own: Sequence[Signal], required: RequiredSignal) -> bool:
+    """Whether some signal of a source that has rules is judged by one; otherwise its rules are about nothing."""
+    parts = (_parts(signal.name) for signal in own)
+    return not required.rules or any(v not in ASIDE and rule_for(c, required) is not None for c, v in parts)
 
 
 def _holds(bound: Bound, signals: Sequence[Signal]) -> bool:

@@ -11,4 +11,5 @@ Severity = Literal[0, 2, 4, 6]
 class Strict(BaseModel):
     """A part of the policy file: what it does not know, it refuses."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # A threshold that is no number would never be crossed.
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

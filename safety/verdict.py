@@ -15,6 +15,9 @@ class Action(StrEnum):
     BLOCK = "block"
 
 
+PASSING = frozenset({Action.ALLOW, Action.LABEL})
+"""What lets a request or a result go on without a person."""
+
 _STRICTNESS = {action: rank for rank, action in enumerate(Action)}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -100,6 +101,12 @@ class JobResult:
     safety: dict[str, Any]
     model: dict[str, Any]
     marks: tuple[MarkRecord, ...] = ()
+
+
+def refuse_unmarked(images: Sequence[ResultImage]) -> None:
+    """Raises ValueError unless there are images and every one of them carries a watermark: no other becomes visible."""
+    if not images or not all(image.watermark_id for image in images):
+        raise ValueError("only images that carry a watermark may become visible: mark them first")
 
 
 class Order(StrEnum):

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from storage.also import Row
 from storage.database import Database, db_now
 from storage.errors import JobNotFound
-from storage.job import HeldAt, Job, JobError, JobResult, JobState
+from storage.job import HeldAt, Job, JobError, JobResult, JobState, refuse_unmarked
 from storage.mark_store import mark_rows
 from storage.moves import Move, Mover, apply
 from storage.rows import job_of
@@ -44,12 +44,14 @@ class JobStore:
         self._mover = Mover(database)
 
     def succeed(self, job: Job, result: JobResult, also: Sequence[Row] = ()) -> bool:
-        """running -> succeeded, with the images now visible and their marks on record."""
+        """running -> succeeded, with the images now visible and their marks on record. Raises ValueError without."""
+        refuse_unmarked(result.images)
         also = (*mark_rows(job, result), *also)
         return self._move(job, JobState.SUCCEEDED, _result(job, result), also=also)
 
     def hold_result(self, job: Job, result: JobResult, also: Sequence[Row] = ()) -> bool:
-        """running -> held: the images lie in quarantine until a person decides."""
+        """running -> held: the images lie in quarantine until a person decides. Raises ValueError without marks."""
+        refuse_unmarked(result.images)
         values = {**_result(job, result), "step": 0, "held_at": HeldAt.RESULT}
         also = (*mark_rows(job, result), *also)
         return self._move(job, JobState.HELD, values, {"held_at": HeldAt.RESULT}, also)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from storage.also import Row, add_rows
 from storage.database import Database, db_now
 from storage.errors import JobNotFound
-from storage.job import HeldAt, Job, JobState
+from storage.job import HeldAt, Job, JobState, refuse_unmarked
 from storage.job_store import FINISH
 from storage.moves import apply
 from storage.rows import job_of
@@ -45,9 +45,11 @@ class ReviewStore:
     def approve(self, job: Job, *, safety: dict[str, Any], also: Sequence[Row] = ()) -> bool:
         """held(result) -> succeeded: what lies in quarantine is the result; held(request) -> queued.
 
-        `safety` is the verdict with the waivers, so that the same findings do not hold the job again.
+        `safety` is the verdict with the waivers, so that the same findings do not hold the job again. Raises
+        ValueError for a result that is not marked.
         """
         if job.held_at is HeldAt.RESULT:
+            refuse_unmarked(job.images)
             values: dict[str, Any] = {**FINISH, "state": JobState.SUCCEEDED, "safety": safety}
             return self._move(job, values, {"approved": True}, also)
         values = {"state": JobState.QUEUED, "held_at": None, "not_before": db_now(), "safety": safety}

@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from safety.verdict import Action
+from safety.verdict import PASSING, Action
 from storage.also import Row
 from storage.errors import StorageError
 from storage.failpoints import reach
@@ -98,11 +98,10 @@ class Execution:
         if action is Action.BLOCK:
             self._finish(self._tools.jobs.block, [], receipt)
             return
+        held = action not in PASSING
         marked = self._mark(composites, inputs, image_bytes)
-        saved = self._save(marked, held=action is Action.REVIEW)
-        self._finish(
-            self._tools.jobs.hold_result if action is Action.REVIEW else self._tools.jobs.succeed, saved, receipt
-        )
+        saved = self._save(marked, held=held)
+        self._finish(self._tools.jobs.hold_result if held else self._tools.jobs.succeed, saved, receipt)
 
     def _load(self) -> tuple[Inputs, bytes]:
         with self._watch.timed("load"):
@@ -121,9 +120,9 @@ class Execution:
             action = self._judgement.on_input(inputs, image_bytes)
         if action is Action.BLOCK:
             self._finish(self._tools.jobs.block, [], {})
-        if action is Action.REVIEW:
+        elif action not in PASSING:
             self._tools.jobs.hold_request(self._job, safety=self._judgement.record, also=self._judgement.rows)
-        return action in (Action.BLOCK, Action.REVIEW)
+        return action not in PASSING
 
     def _inpaint(self, prepared: Prepared) -> list[InpaintResult]:
         futures: list[Future[InpaintResult]] = []

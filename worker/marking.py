@@ -9,8 +9,9 @@ from io import BytesIO
 import structlog
 from PIL import Image
 
-from safety.credentials import Claim, sign
-from safety.errors import MarkError
+from safety.authority import Authority
+from safety.credentials import Claim, read, sign
+from safety.errors import CredentialsError, MarkError
 from safety.fingerprint import Fingerprint, fingerprint
 from safety.mark_keys import MarkKeys
 from safety.watermark import Mark, detect, embed, jpeg_trial
@@ -58,6 +59,7 @@ def mark_and_sign(composite: Composite, job: Job, original: Picture, parent: byt
     )
     content_type = job.params.output.format.content_type
     signed = sign(encoded, content_type, claim, tools.authority, parent, original.content_type)
+    _check_signed(signed.data, content_type, encoded, mark, tools.authority)
     return MarkedImage(
         data=signed.data,
         content_type=content_type,
@@ -69,6 +71,16 @@ def mark_and_sign(composite: Composite, job: Job, original: Picture, parent: byt
         manifest=signed.manifest,
         fingerprint=fingerprint(composite.image),
     )
+
+
+def _check_signed(data: bytes, content_type: str, encoded: bytes, mark: Mark, authority: Authority) -> None:
+    """Signing is the last hand on a file: it must have left the pixels alone, and its statement must read back."""
+    stated = read(data, content_type, authority.root_pem)
+    if stated is None or not (stated.signed_here and stated.matches_pixels) or stated.watermark_id != mark.id:
+        raise CredentialsError("The credentials of the result do not read back as they were signed.")
+    before, after = (Image.open(BytesIO(file)) for file in (encoded, data))
+    if before.mode != after.mode or before.size != after.size or before.tobytes() != after.tobytes():
+        raise CredentialsError("Signing changed the pixels of the result.")
 
 
 def _marked_file(image: Image.Image, output: OutputParams, original: Picture, keys: MarkKeys) -> tuple[bytes, Mark]:
