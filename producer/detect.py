@@ -87,7 +87,7 @@ class Detector:
         )
 
     def _mark(self, image: Image.Image) -> FoundMark | None:
-        found = None if self.keys is None else detect(image, self.keys)
+        found = None if self.keys is None else detect(image, self.keys, searched=True)
         return None if found is None else FoundMark(found.id, found.key_id)
 
     def _match(self, image: Image.Image, mark: FoundMark | None, own: FoundCredentials | None) -> Match | None:

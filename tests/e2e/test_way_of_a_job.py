@@ -15,8 +15,11 @@ import redis
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
+from bench.watermark_attacks import cropped, screenshot
 from producer.client import Client
 from producer.client_types import Event
+from producer.demo.pictures import drawn, photograph
+from producer.demo.scenes import Mask, Scene
 from safety import credentials, watermark
 from safety.authority import load_or_create_authority
 from safety.mark_keys import MarkKeys
@@ -266,6 +269,25 @@ def test_a_request_that_a_person_approves_is_carried_out(
     assert (done["status"], done["attempt"], shown(deployment, done)) == ("succeeded", 1, 200)
     assert history(deployment, done) == ["job.held", "job.queued", "job.started", "job.succeeded"]
     assert [action for _, action, _ in stores.decisions(done)] == ["review", "approve", "allow"]
+
+
+def test_a_screenshot_that_lost_a_third_is_recognized(deployment: Service, tmp_path: Path) -> None:
+    """Shown in a browser at 110%, cut to two thirds of each side, saved as JPEG 60: the mark leads to its job."""
+    scene = Scene("coffee.png", (512, 512), Mask("box", ((0.3, 0.2), (0.6, 0.5))), "a blue heart")
+    fields = {"image": data_uri(photograph(scene)), "mask": data_uri(drawn(scene.mask, scene.size)), "steps": 12}
+    done = deployment.run(**fields, prompt=scene.prompt, area="masked", seed=3)
+    page, box = screenshot(1.1, Image.open(BytesIO(deployment.image(done))))
+    cut, file = cropped(1 / 3, (0.37, 0.71), page.crop(box)), tmp_path / "found.jpg"
+    cut.save(file, "JPEG", quality=60)
+    found = json.loads(deployment.command("detect", str(file), "--json"))
+    assert (found["made_here"], found["suspect"]) == (True, False), found["summary"]
+    assert (found["origin"]["job"], found["origin"]["model"]["name"]) == (done["id"], "inpaint-pocket")
+    assert found["watermark"]["id"] == done["images"][0]["watermark_id"]
+    kept = found["credentials"]
+    assert (kept["found_in"], kept["signed_here"], kept["matches_pixels"]) == ("record", True, False)
+    assert kept["watermark_id"] == done["images"][0]["watermark_id"]
+    # The mask's box at 110%, less what was cut off at the left and at the top.
+    assert np.abs(np.array(found["repainted"]) - [[99, 0, 268, 149]]).max() < 20, found["repainted"]
 
 
 def test_jobs_go_on_after_redis_was_emptied(deployment: Service, picture: Image.Image, mask: Image.Image) -> None:
