@@ -9,6 +9,7 @@ import threading
 from collections.abc import Sequence
 
 import cv2
+import cv2.data
 import numpy as np
 from PIL import Image
 

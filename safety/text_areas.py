@@ -24,10 +24,10 @@ Flags = NDArray[np.bool_]
 
 
 class TextSource:
-    """`text.area`, `text.mask_overlap`, `text.mask_share`, `text.margin_area`, `text.margin_overlap`: shares, 0..1.
+    """`text.area`, `text.mask_overlap`, `text.mask_share`, `text.margin_share`: shares, 0..1.
 
-    Of the picture that looks like print; of that print under the mask; of the mask that lies on print; then print
-    within 22% of an edge, where owners put their marks: of the picture, and of that print under the mask.
+    Of the picture that looks like print; of that print under the mask; of the mask that lies on print; of the mask
+    that lies on print within 22% of an edge, where owners put their marks.
     """
 
     name = "text"
@@ -40,14 +40,12 @@ class TextSource:
         height, width = print_like.shape
         mask = Image.fromarray(selected(evidence)).resize((width, height), Image.Resampling.NEAREST)
         covered = np.asarray(mask, dtype=np.bool_)
-        marginal = print_like & _margin(width, height)
         return {
             WHOLE: {
                 "area": float(print_like.mean()),
                 "mask_overlap": _share(covered, print_like),
                 "mask_share": _share(print_like, covered),
-                "margin_area": float(marginal.mean()),
-                "margin_overlap": _share(covered, marginal),
+                "margin_share": _share(print_like & _margin(width, height), covered),
             }
         }
 
@@ -88,11 +86,10 @@ def _extreme(gray: Bytes, pick: np.ufunc) -> Bytes:
     return gray
 
 
-
 def _mean(values: NDArray[np.generic]) -> NDArray[np.float32]:
     """The mean of values 0..1 around each place, in a window of a line's height, to 1/255."""
     scaled = Image.fromarray((np.asarray(values) * np.float32(255)).astype(np.uint8))
-    return np.asarray(scaled.filter(_LINE), dtype=np.float32) / 255
+    return np.asarray(np.asarray(scaled.filter(_LINE)) / 255, dtype=np.float32)
 
 
 def _margin(width: int, height: int) -> Flags:

@@ -29,6 +29,7 @@ from storage.job_store import JobStore
 from storage.lease_store import LeaseStore
 from storage.object_store import open_object_store
 from storage.settings import StorageSettings
+from tests.calm import calm_sources
 from tests.unit.engine.fake_runner import FakeTrajectory
 from worker.engine.engine import Engine
 from worker.engine.protocol import Runner
@@ -90,6 +91,7 @@ def open_null_tools(
     database = Database(storage.database_url)
     engine = Engine(runner, worker.row_budget or CPU_ROWS)
     engine.start()
+    policy = load_policy(safety.policy)
     return Tools(
         database=database,
         jobs=JobStore(database),
@@ -98,7 +100,8 @@ def open_null_tools(
         engine=engine,
         publisher=Publisher(storage.redis_url),
         models={alias: _null_model(alias) for alias in served(storage.sources, worker.models)},
-        policy=load_policy(safety.policy),
+        policy=policy,
+        sources=calm_sources(policy),
         mark_keys=MarkKeys.from_secret(safety.require_mark_secret()),
         authority=load_or_create_authority(safety.require_credentials_dir()),
     )

@@ -25,6 +25,7 @@ from worker.models import LoadedModel, load_model
 from worker.preview import Previewer
 from worker.publisher import Publisher
 from worker.settings import WorkerSettings
+from worker.sources import open_sources
 from worker.tools import ServedModel, Tools
 
 
@@ -49,6 +50,7 @@ def open_tools(storage: StorageSettings, safety: SafetySettings, worker: WorkerS
     engine = open_engine(models, worker)
     publisher, policy = Publisher(storage.redis_url), load_policy(safety.policy)
     database = Database(storage.database_url)
+    mark_keys, authority = MarkKeys.from_secret(safety.require_mark_secret()), open_authority(safety)
     return Tools(
         database=database,
         jobs=JobStore(database),
@@ -58,8 +60,9 @@ def open_tools(storage: StorageSettings, safety: SafetySettings, worker: WorkerS
         publisher=publisher,
         models={alias: _served(alias, model, engine) for alias, model in models.items()},
         policy=policy,
-        mark_keys=MarkKeys.from_secret(safety.require_mark_secret()),
-        authority=open_authority(safety),
+        mark_keys=mark_keys,
+        authority=authority,
+        sources=open_sources(database, mark_keys, authority),
         previewer=Previewer(worker.preview_every, publisher, policy) if wanted else None,
     )
 

@@ -26,6 +26,7 @@ MODEL_CARD = {
     "self_harm": "review",
     "factuality": "allow",
     "evasion": "review",
+    "known_copy": "block",
     "test_pattern": "review",
     "unchecked": "review",
 }

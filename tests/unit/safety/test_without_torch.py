@@ -3,11 +3,11 @@ import sys
 
 PROGRAM = """
 import importlib, pkgutil, sys
-for name in ("torch", "transformers", "diffusers"):
+for name in ("torch", "transformers", "diffusers", "cv2"):
     sys.modules[name] = None
 import safety
 for module in pkgutil.iter_modules(safety.__path__):
-    if module.name != "classifiers":
+    if module.name not in ("classifiers", "faces"):
         importlib.import_module(f"safety.{module.name}")
 from safety.checks import check_prompt
 from safety.policy import load_policy

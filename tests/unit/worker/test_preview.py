@@ -62,7 +62,7 @@ def previewer(bench: Bench, publisher: Publisher, monkeypatch: pytest.MonkeyPatc
 
 
 def previews(bench: Bench, previewer: Previewer, *judges: Judge) -> JobPreviews:
-    return previewer.of(bench.store(steps=20), lambda: 7, of_images(judges))
+    return previewer.of(bench.store(steps=20), lambda: 7, [*of_images(judges), *bench.tools.sources])
 
 
 def shown(sink: JobPreviews, pixels: Any = PIXELS) -> None:

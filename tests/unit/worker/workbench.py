@@ -17,6 +17,7 @@ from storage.job import Job
 from storage.job_reader import JobReader
 from storage.object_store import LocalObjectStore
 from storage.params import InpaintParams
+from tests.calm import calm_sources
 from tests.jobs import Desk
 from tests.objects import keys
 from tests.service import png
@@ -76,6 +77,7 @@ class Bench:
             policy=load_policy(),
             mark_keys=MarkKeys.from_secret("a secret for tests only"),
             authority=load_or_create_authority(folder / "credentials"),
+            sources=calm_sources(load_policy()),
         )
         self.heartbeat = Heartbeat(self.desk.leases, "w1")
 
