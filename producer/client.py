@@ -138,13 +138,14 @@ class Client:
         job_id = job if isinstance(job, str) else job["id"]
         return self._send("GET", f"{_path(job_id)}/images/{index}").content
 
-    def detect(self, picture: bytes | Path) -> DetectionView:
+    def detect(self, picture: bytes | Path, *, search: bool = True) -> DetectionView:
         """Where a PNG, JPEG or WebP comes from: whether it was made here, when, by which model, and what was repainted.
 
-        The service keeps nothing of it.
+        Without `search`, marks in turned, mirrored, scaled or pasted pictures are not looked for. The service keeps
+        nothing of the picture.
         """
-        answer = self._send("POST", "/v1/detect", repeatable=True, files={"file": ("picture", _bytes(picture))})
-        return cast(DetectionView, answer.json())
+        file, params = {"file": ("picture", _bytes(picture))}, {"search": search}
+        return cast(DetectionView, self._send("POST", "/v1/detect", repeatable=True, files=file, params=params).json())
 
     def close(self) -> None:
         """Lets the connections go."""

@@ -148,11 +148,20 @@ class FileView(TypedDict):
     height: int
 
 
+class Shape(TypedDict):
+    """How a picture was changed since it was marked: scaled (1: not), turned by degrees clockwise, after mirroring."""
+
+    size: float
+    degrees: float
+    mirrored: bool
+
+
 class Mark(TypedDict):
     """An invisible watermark of the service."""
 
     id: str
     key_id: str
+    shape: Shape | None
 
 
 class Credentials(TypedDict):

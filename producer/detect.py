@@ -17,6 +17,7 @@ from producer.detection import (
     FoundCredentials,
     FoundMark,
     Origin,
+    Shape,
     origin_here,
     sentences,
     suspicion,
@@ -27,7 +28,8 @@ from safety.fingerprint import Fingerprint, Placement, place, spread
 from safety.hashes import MAX_DISTANCE, MIN_QUALITY, Pdq, distance, pdq
 from safety.manifest import Credentials
 from safety.mark_keys import MarkKeys
-from safety.watermark import detect
+from safety.mark_view import View, as_marked
+from safety.watermark import Mark, detect
 from storage.errors import ObjectMissing
 from storage.mark import KnownMark
 from storage.mark_store import MarkStore
@@ -46,6 +48,14 @@ class Match:
     known: KnownMark
     fits: bool | None
     placement: Placement | None
+    view: View | None = None
+    """What was laid on it, if not the picture as it came."""
+
+    @property
+    def shape(self) -> Shape | None:
+        """How it was changed, as the mark tells."""
+        view = self.view
+        return None if view is None else Shape(round(view.size_kept, 3), round(view.degrees, 1), view.mirrored)
 
     @property
     def rank(self) -> tuple[bool, float]:
@@ -63,34 +73,32 @@ class Detector:
     anchors: Callable[[], str | None]
     max_pixels: int
 
-    def examine(self, data: bytes, tenant_id: str | None) -> Detection:
+    def examine(self, data: bytes, tenant_id: str | None, *, searched: bool) -> Detection:
         """What the PNG, JPEG or WebP file `data` says; the job behind it only to its own tenant.
 
-        Raises PictureError, ObjectStoreUnavailable, DatabaseUnavailable.
+        `searched` also finds marks in pictures that were turned, mirrored, stretched, cut out and scaled, or pasted,
+        which takes about a second. Raises PictureError, ObjectStoreUnavailable, DatabaseUnavailable.
         """
         picture = open_picture(data, max_pixels=self.max_pixels)
         image, anchors = Image.fromarray(picture.rgb), self.anchors()
-        mark = self._mark(image)
+        mark = None if self.keys is None else detect(image, self.keys, searched=searched)
         own = _in_file(data, picture, anchors)
         match = self._match(image, mark, own)
         found = own or self._on_record(data, picture, anchors, match)
-        facts = Facts(self.keys is not None, mark, found, match is not None, match.fits if match else None)
+        said = FoundMark(mark.id, mark.key_id, match.shape if match else None) if mark else None
+        facts = Facts(self.keys is not None, said, found, match is not None, match.fits if match else None)
         return Detection(
             size=image.size,
             made_here=origin_here(facts),
             suspect=suspicion(facts),
-            mark=mark,
+            mark=said,
             credentials=found,
             origin=None if match is None or suspicion(facts) else _origin(match.known, tenant_id),
             repainted=tuple(_repainted(image.size, match, facts)),
             sentences=sentences(facts),
         )
 
-    def _mark(self, image: Image.Image) -> FoundMark | None:
-        found = None if self.keys is None else detect(image, self.keys, searched=True)
-        return None if found is None else FoundMark(found.id, found.key_id)
-
-    def _match(self, image: Image.Image, mark: FoundMark | None, own: FoundCredentials | None) -> Match | None:
+    def _match(self, image: Image.Image, mark: Mark | None, own: FoundCredentials | None) -> Match | None:
         """Of the recorded pictures that this one says to be, the one that it is most like."""
         if mark is not None:
             candidates = self.marks.find(mark.id, mark.key_id)
@@ -99,7 +107,9 @@ class Detector:
         else:
             return None
         looks = pdq(image)
-        return max((_compared(image, looks, known) for known in candidates), key=lambda match: match.rank, default=None)
+        return max(
+            (_compared(image, looks, known, mark) for known in candidates), key=lambda match: match.rank, default=None
+        )
 
     def _on_record(
         self, data: bytes, picture: Picture, anchors: str | None, match: Match | None
@@ -129,17 +139,19 @@ def _credentials(found_in: Literal["file", "record"], content: Credentials | Non
     return None if content is None else FoundCredentials(found_in, content)
 
 
-def _compared(image: Image.Image, looks: Pdq, known: KnownMark) -> Match:
+def _compared(image: Image.Image, looks: Pdq, known: KnownMark, mark: Mark | None) -> Match:
     record = known.record
     kept, size = Fingerprint.from_dict(record.fingerprint), (record.width, record.height)
-    # Cut out as it is, or as a whole made smaller or larger; any other size takes longer to find.
-    likely = dict.fromkeys((1.0, image.width / record.width, image.height / record.height))
-    placement = place(image, kept, size, likely)
-    if _is_copy(looks, kept):
-        whole = Placement(1.0, 0.0, 0.0, 0.0, image.width, image.height)
-        return Match(known, True, placement if placement and placement.fits else whole)
-    if placement is None or not placement.fits:
-        placement = place(image, kept, size, spread(_SMALLEST_SCALE, _LARGEST_SCALE))
+    copy = True if _is_copy(looks, kept) else None
+    if mark is not None:
+        view = as_marked(image, mark.lattice, size)
+        placement = place(view.image, kept, size, [view.scale])
+        if placement is not None and placement.fits:
+            return Match(known, True, placement, view)
+    if copy:
+        return Match(known, True, Placement(1.0, 0.0, 0.0, 0.0, image.width, image.height))
+    # A mark may lie askew on what it was copied onto, and without one nothing is known of the size.
+    placement = place(image, kept, size, spread(_SMALLEST_SCALE, _LARGEST_SCALE))
     return Match(known, placement.fits if placement else None, placement)
 
 
@@ -160,9 +172,17 @@ def _repainted(size: tuple[int, int], match: Match | None, facts: Facts) -> Iter
     if facts.proven and facts.credentials is not None:
         box = facts.credentials.content.mask_box
     elif match is not None and match.fits and match.placement is not None:
-        record = match.known.record
-        box = match.placement.box(record.mask_box, (record.width, record.height), size)
+        box = _carried(match.known, match.placement, match.view, size)
     else:
         box = None
     if box is not None:
         yield box
+
+
+def _carried(known: KnownMark, placement: Placement, view: View | None, size: tuple[int, int]) -> Box | None:
+    """The repainted box of the recorded picture, in pixels of the examined one of `size`."""
+    box, its_size = known.record.mask_box, (known.record.width, known.record.height)
+    if view is None:
+        return placement.box(box, its_size, size)
+    seen = placement.box(box, its_size, view.image.size)
+    return None if seen is None else view.box(seen, size)

@@ -12,11 +12,21 @@ Box = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
+class Shape:
+    """How a picture lies against the one on record: its size, 1 for unchanged; degrees clockwise, after mirroring."""
+
+    size: float
+    degrees: float
+    mirrored: bool
+
+
+@dataclass(frozen=True, slots=True)
 class FoundMark:
-    """An invisible watermark of this service."""
+    """An invisible watermark of this service, and how the picture was changed since, as far as it tells."""
 
     id: str
     key_id: str
+    shape: Shape | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image
@@ -14,6 +14,8 @@ from safety.mark_payload import opened
 from safety.mark_read import Seen, Sighting, fits, sightings, votes
 from safety.mark_tile import TILE, Floats, layout, slow_sync
 
+Lattice = tuple[tuple[float, float], tuple[float, float]]
+
 _PLACES = 2
 _PARTS_TRIED = 4
 _CELL = TILE // 2
@@ -23,12 +25,16 @@ _NATIVE_SIDE = 512
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was read, with which key, and where its tile begins."""
+    """What was read, with which key, where its tile begins, and how it lies in the picture.
+
+    `lattice` is where, in pixels of the picture, a pixel right in the tile leads, and a pixel down: (x, y) each.
+    """
 
     message: int
     ring: KeyRing
     key: MarkKey
     place: Sighting
+    lattice: Lattice = ((1.0, 0.0), (0.0, 1.0))
 
 
 def find(image: Image.Image, keys: MarkKeys) -> Found | None:
@@ -39,7 +45,8 @@ def find(image: Image.Image, keys: MarkKeys) -> Found | None:
         if found is None and tile == mark_sight.period(image.size):
             found = _in_parts(flat, keys)
         if found is not None:
-            return found
+            scale = tile / TILE
+            return replace(found, lattice=((scale, 0.0), (0.0, scale)))
     return None
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from safety import mark_sight
-from safety.mark_finder import Found, read
+from safety.mark_finder import Found, Lattice, read
 from safety.mark_keys import MarkKeys
 from safety.mark_read import Seen, fits, sightings
 from safety.mark_tile import TILE, Complex, Floats, Lines, band, slow_sync
@@ -81,8 +81,13 @@ def search(image: Image.Image, keys: MarkKeys) -> Found | None:
                 seen = Seen.level(*(spectrum.at(lines, geometry[None])[0] for lines in band()))
                 found = read(seen, ring, sightings(seen.sync, ring.sync_seed, 1))
                 if found is not None:
-                    return found
+                    return replace(found, lattice=_lattice(geometry * min(image.size) / side))
     return None
+
+
+def _lattice(geometry: Geometry) -> Lattice:
+    (a, b), (c, d) = geometry.tolist()
+    return (a, b), (c, d)
 
 
 def _middle(grey: Floats) -> Floats:

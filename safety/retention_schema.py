@@ -1,4 +1,4 @@
-"""The `retention` section of the policy: for how many days each column of the audit record is kept."""
+"""The `retention` section of the policy: for how many days marks and each column of the audit record are kept."""
 
 from typing import Annotated
 
@@ -14,9 +14,11 @@ class Retention(Strict):
 
     `prompts` also holds a reviewer's notes; `hashes` the SHA-256 and PDQ of pictures and the ids of marks; `user` the
     end-user's pseudonym; `record` everything else: the action, the rules and signals behind it, and who decided.
+    `marks` are not of that record: what the detector knows a result by, and its credentials, from the result on.
     """
 
     prompts: Days | None = None
     hashes: Days | None = None
     user: Days | None = None
     record: Days | None = None
+    marks: Days | None = None

@@ -8,7 +8,7 @@ picture, a quarter of its short side wide: so the mark is found again at another
 import io
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from PIL import Image
 
 from safety import mark_code, mark_sight
 from safety.errors import MarkError
-from safety.mark_finder import Found, find, find_plain
+from safety.mark_finder import Found, Lattice, find, find_plain
 from safety.mark_keys import MarkKeys
 from safety.mark_payload import drawn_number, id_of, new_message, sealed
 from safety.mark_read import Sighting
@@ -34,11 +34,15 @@ Trial = Callable[[Image.Image], Image.Image]
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A watermark. `id` is 9 hex digits; `psnr_db` is the distance to the picture before, known when embedding."""
+    """A watermark. `id` is 9 hex digits; `psnr_db` is the distance to the picture before, known when embedding.
+
+    `lattice` says how it lies in the picture it was found in: see safety/mark_view.py.
+    """
 
     id: str
     key_id: str
     psnr_db: float | None
+    lattice: Lattice = field(default=((1.0, 0.0), (0.0, 1.0)), compare=False)
 
 
 def jpeg_trial(marked: Image.Image) -> Image.Image:
@@ -147,7 +151,7 @@ def _writing(image: Image.Image, keys: MarkKeys, rng_seed: bytes | None) -> tupl
 
 
 def _mark(found: Found, psnr_db: float | None) -> Mark:
-    return Mark(id_of(found.message), found.key.key_id, psnr_db)
+    return Mark(id_of(found.message), found.key.key_id, psnr_db, found.lattice)
 
 
 def _psnr(before: Image.Image, after: Image.Image) -> float:

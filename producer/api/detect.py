@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self, cast
 
 from anyio import CapacityLimiter, to_thread
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 
 from producer.api.auth import MayDetect
@@ -66,16 +67,26 @@ class Examiners:
         return CapacityLimiter(self.slots)
 
 
+class ShapeView(BaseModel):
+    """How the picture was changed since it was marked, as the mark tells."""
+
+    size: float = Field(description="1 where it was not scaled, 0.5 for half as wide and high.")
+    degrees: float = Field(description="Turned clockwise, after mirroring.")
+    mirrored: bool
+
+
 class MarkView(BaseModel):
-    """An invisible watermark of this service. `id` is what the receipt of its job calls `watermark_id`."""
+    """An invisible watermark of this service. `id` is what the images of its job call `watermark_id`."""
 
     id: str
     key_id: str
+    shape: ShapeView | None
 
     @classmethod
     def of(cls, mark: FoundMark) -> Self:
         """The view of a mark."""
-        return cls(id=mark.id, key_id=mark.key_id)
+        shape = mark.shape and ShapeView(**asdict(mark.shape))
+        return cls(id=mark.id, key_id=mark.key_id, shape=shape)
 
 
 class CredentialsView(BaseModel):
@@ -166,7 +177,14 @@ DetectorDep = Annotated[Detector, Depends(_detector)]
 
 
 @router.post("", responses=declared(*_CODES, *_PICTURE_CODES), openapi_extra=_BODY, summary="Examine a picture")
-async def examine(request: Request, caller: MayDetect, detector: DetectorDep) -> DetectionView:
+async def examine(
+    request: Request,
+    caller: MayDetect,
+    detector: DetectorDep,
+    search: Annotated[
+        bool, Query(description="Look for marks in turned, mirrored, scaled and pasted pictures.")
+    ] = True,
+) -> DetectionView:
     """A PNG, JPEG or WebP, as the part `file` of a form or as the body itself. Nothing of it is kept.
 
     Reads the invisible watermark and the content credentials, says whether the picture was made here, when and by
@@ -178,6 +196,6 @@ async def examine(request: Request, caller: MayDetect, detector: DetectorDep) ->
     tenant_id = caller.tenant_id if caller else None
     examiners = cast(Examiners, request.app.state.examiners)
     try:
-        return DetectionView.of(await examiners.examine(lambda: detector.examine(data, tenant_id)))
+        return DetectionView.of(await examiners.examine(lambda: detector.examine(data, tenant_id, searched=search)))
     except PictureError as error:
         raise Refusal.of_field("file", error.code, error.message.replace("The image", "The file", 1)) from error

@@ -13,15 +13,20 @@ from producer.client_types import DetectionView
 
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--search/--no-search",
+    default=True,
+    help="Look for marks in turned, mirrored, scaled and pasted pictures as well, which takes about a second.",
+)
 @click.option("--json", "json_output", is_flag=True, help="Print all that was found as JSON.")
-def detect(file: Path, json_output: bool) -> None:
+def detect(file: Path, search: bool, json_output: bool) -> None:
     """Say where the picture FILE comes from: made here or not, when, by which model, what was repainted.
 
     Asks the service at INPAINTD_URL, which has the secret of the mark and the record of what it marked, and keeps
     nothing of FILE. It needs INPAINTD_KEY unless the service answers anybody (INPAINTD_PUBLIC_DETECT).
     """
     with Client(keyless=True) as client:
-        found = client.detect(file)
+        found = client.detect(file, search=search)
     if json_output:
         as_json(found)
         return

@@ -1,4 +1,4 @@
-"""Erases by retention: pictures of old jobs, uploaded files nobody needs, and idempotency keys past their day."""
+"""Erases by retention: pictures of old jobs, uploaded files nobody needs, idempotency keys past their day, marks."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import threading
 import structlog
 
 from producer.keeper.keeper import Duty
+from storage.mark_store import MarkStore
 from storage.object_store import ObjectStore
 from storage.retention_store import RetentionStore
 from storage.strike_store import StrikeStore
@@ -75,6 +76,24 @@ def erasing(store: RetentionStore, objects: ObjectStore, days: float, stop: thre
         Duty("erase_jobs", JOBS_SECONDS, eraser.erase_jobs),
         Duty("erase_files", FILES_SECONDS, eraser.erase_files),
     ]
+
+
+def forgetting_marks(store: MarkStore, objects: ObjectStore, days: float, stop: threading.Event) -> Duty:
+    """The duty of forgetting marks that are older than `days`, with the credentials that were kept for them."""
+
+    def forget() -> int:
+        forgotten = 0
+        while not stop.is_set():
+            manifests = store.manifest_keys(older_than_days=days, limit=CHUNK)
+            for key in manifests:
+                objects.delete(key)
+            store.forget(manifests)
+            forgotten += len(manifests)
+            if len(manifests) < CHUNK:
+                break
+        return forgotten
+
+    return Duty("forget_marks", KEYS_SECONDS, forget)
 
 
 def forgetting_keys(store: RetentionStore, stop: threading.Event) -> Duty:

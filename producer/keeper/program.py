@@ -11,7 +11,7 @@ from redis import Redis
 
 from producer.keeper.audit import erasing_columns, sealing
 from producer.keeper.deliver import Courier, delivering
-from producer.keeper.erase import erasing, forgetting_keys, forgetting_strikes
+from producer.keeper.erase import erasing, forgetting_keys, forgetting_marks, forgetting_strikes
 from producer.keeper.expire import expiring
 from producer.keeper.keeper import Duty, Keeper
 from producer.keeper.metrics import DutyMetrics, serving
@@ -29,6 +29,7 @@ from storage.database import Database
 from storage.delivery_store import DeliveryStore
 from storage.job_reader import JobReader
 from storage.lease_store import LeaseStore
+from storage.mark_store import MarkStore
 from storage.object_store import ObjectStore, open_object_store
 from storage.retention_store import RetentionStore
 from storage.settings import StorageSettings
@@ -94,8 +95,11 @@ def duties(
         ringing(JobReader(connections.database), connections.doorbell, connections.redis),
         delivering(_courier(connections, producer)),
         sealing(AuditStore(connections.database), stop),
-        erasing_columns(AuditStore(connections.database), policy.retention.model_dump(), stop),
+        erasing_columns(AuditStore(connections.database), policy.retention.model_dump(exclude={"marks"}), stop),
     ]
+    if policy.retention.marks is not None:
+        marks = MarkStore(connections.database)
+        asked.append(forgetting_marks(marks, connections.objects, policy.retention.marks, stop))
     return asked + _clearing(connections, producer, stop)
 
 

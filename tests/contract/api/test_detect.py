@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from PIL import Image, ImageFilter
+from PIL import Image, ImageFilter, ImageOps
 
 from producer.api.address_limit import BURST
 from producer.api.detect import BUSY_SECONDS, Examiners
@@ -98,7 +98,8 @@ def test_a_file_as_it_left_is_proven_to_be_from_here(tenant: Tenant, safety: Saf
     mine = made(tenant, safety)
     found = ask(tenant, mine.signed.data)
     assert (found["made_here"], found["suspect"]) == (True, False)
-    assert found["watermark"] == {"id": mine.mark.id, "key_id": mine.mark.key_id}
+    unchanged = {"size": 1.0, "degrees": 0.0, "mirrored": False}
+    assert found["watermark"] == {"id": mine.mark.id, "key_id": mine.mark.key_id, "shape": unchanged}
     assert found["credentials"] == {
         "found_in": "file",
         "signed_here": True,
@@ -145,13 +146,45 @@ def test_credentials_that_the_file_lost_are_found_by_its_mark(tenant: Tenant, sa
     assert near(found["repainted"], MASK_BOX)
 
 
-def test_a_crop_is_recognized_and_its_repainted_part_is_where_it_now_lies(
-    tenant: Tenant, safety: SafetySettings
+def screenshot(picture: Image.Image) -> Image.Image:
+    """Shown smaller on a screen, and cut so that a third of each side is gone."""
+    shown = picture.resize((512, 410))
+    return shown.crop((60, 40, 401, 313))
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "shape", "repainted"),
+    [
+        (lambda picture: picture.crop((0, 0, 432, 352)), "PNG", (1, 0, False), (128, 160, 432, 352)),
+        (lambda picture: picture.crop((213, 171, 640, 512)), "JPEG", (1, 0, False), (0, 0, 235, 213)),
+        (screenshot, "JPEG", (0.8, 0, False), (42, 88, 298, 267)),
+        (ImageOps.mirror, "PNG", (1, 0, True), (192, 160, 512, 384)),
+        (lambda picture: picture.rotate(-90, expand=True), "WEBP", (1, 90, False), (128, 128, 352, 448)),
+    ],
+    ids=["cut", "cut to two thirds, JPEG 60", "screenshot", "mirrored", "turned"],
+)
+def test_a_changed_copy_is_recognized_and_its_repainted_part_is_where_it_now_lies(
+    tenant: Tenant,
+    safety: SafetySettings,
+    change: Callable[[Image.Image], Image.Image],
+    kind: str,
+    shape: tuple[float, float, bool],
+    repainted: tuple[int, int, int, int],
 ) -> None:
     mine = made(tenant, safety)
-    found = ask(tenant, encoded(mine.pixels.crop((0, 0, 432, 352))))
-    assert (found["made_here"], found["suspect"]) == (True, False)
-    assert near(found["repainted"], (128, 160, 432, 352))
+    quality = {} if kind == "PNG" else {"quality": 60 if kind == "JPEG" else 80}
+    found = ask(tenant, encoded(change(mine.pixels), kind, **quality))
+    assert (found["made_here"], found["suspect"], found["watermark"]["id"]) == (True, False, mine.mark.id)
+    assert found["credentials"]["found_in"] == "record"
+    assert near(found["repainted"], repainted)
+    seen = found["watermark"]["shape"]
+    assert (round(seen["size"], 1), round(seen["degrees"]), seen["mirrored"]) == shape
+
+
+def test_a_quick_look_does_not_search(tenant: Tenant, safety: SafetySettings) -> None:
+    data = encoded(ImageOps.mirror(made(tenant, safety).pixels))
+    answer = tenant.http.post("/v1/detect?search=false", content=data)
+    assert (answer.status_code, answer.json()["watermark"]) == (200, None)
 
 
 def near(boxes: list[list[int]], expected: tuple[int, int, int, int]) -> bool:

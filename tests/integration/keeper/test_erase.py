@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from producer.keeper import erase
-from producer.keeper.erase import erasing, forgetting_keys
+from producer.keeper.erase import erasing, forgetting_keys, forgetting_marks
 from storage.database import Database, db_now
 from storage.errors import ObjectStoreUnavailable
 from storage.file_store import FileStore, StoredFile
 from storage.ids import new_id
 from storage.job import Job
 from storage.job_reader import JobReader
+from storage.mark import MarkRecord
+from storage.mark_store import MarkStore
+from storage.mark_tables import marks
 from storage.object_store import ObjectStore
 from storage.retention_store import RetentionStore
 from storage.tables import files, idempotency_keys
@@ -86,6 +90,26 @@ class Shop:
 def shop(database: Database, objects: ObjectStore, desk: Desk, retention: RetentionStore) -> Shop:
     """The tenant of these tests."""
     return Shop(database, objects, desk, retention)
+
+
+@pytest.mark.parametrize("objects", ["folder"], indirect=True)
+def test_old_marks_go_with_their_credentials_and_young_ones_stay(
+    database: Database, objects: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erase, "CHUNK", 2)
+    store = MarkStore(database)
+    for number in range(5):
+        key = f"manifests/job_1/1-{number}-a"
+        objects.put(key, b"credentials", "application/c2pa")
+        record = MarkRecord(f"{number:09x}", "k1", number, 8, 8, (0, 0, 8, 8), {}, key, "0" * 64)
+        its = {"id": new_id("mrk"), "tenant_id": "t", "job_id": "job_1", "model": {}, **record.values()}
+        made_at = datetime.now(UTC) - timedelta(days=3 if number else 1)
+        with database.transaction() as connection:
+            connection.execute(sa.insert(marks).values(**its, created_at=made_at))
+    duty = forgetting_marks(store, objects, days=2, stop=threading.Event())
+    assert [duty.do(), duty.do()] == [4, 0]
+    assert keys(objects) == ["manifests/job_1/1-0-a"]
+    assert [len(store.find(f"{number:09x}")) for number in range(5)] == [1, 0, 0, 0, 0]
 
 
 def test_old_jobs_lose_their_pictures_and_keep_their_row(shop: Shop) -> None:

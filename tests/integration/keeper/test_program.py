@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
@@ -18,6 +18,7 @@ import pytest
 from producer.keeper.program import Connections, duties
 from producer.settings import ProducerSettings
 from safety.policy import load_policy
+from safety.retention_schema import Retention
 from storage.database import Database, db_now
 from storage.ids import new_id
 from storage.job import Job, JobState
@@ -61,6 +62,10 @@ def storage(sqlite_url: str, redis_url: str, tmp_path: Path) -> StorageSettings:
 def test_the_settings_say_what_is_erased(storage: StorageSettings, settings: ProducerSettings, more: set[str]) -> None:
     connections = Connections.open(storage)
     names = {duty.name for duty in duties(connections, storage, settings, load_policy(), threading.Event())}
+    kept = replace(load_policy(), retention=Retention(marks=30))
+    assert {duty.name for duty in duties(connections, storage, settings, kept, threading.Event())} - names == {
+        "forget_marks"
+    }
     connections.close()
     assert names & {"orphans", "erase_jobs", "erase_files"} == more
     assert {"reap", "expire", "ring", "forget_keys", "forget_strikes", "seal_audit", "erase_audit"} <= names

@@ -136,6 +136,7 @@ def test_a_client_without_address_or_key_says_so(url: str, key: str | None, monk
         (client_types.Model, views.ModelView),
         (client_types.DetectionView, detect.DetectionView),
         (client_types.Mark, detect.MarkView),
+        (client_types.Shape, detect.ShapeView),
         (client_types.Credentials, detect.CredentialsView),
         (client_types.Origin, detect.OriginView),
     ],
