@@ -121,11 +121,12 @@ def assert_withheld(bench: Bench, job: Job, why: str) -> None:
     assert job.state is JobState.FAILED or job.error_count > 0, why
 
 
-@pytest.mark.parametrize("held", [False, True])
-def test_whichever_step_of_marking_fails_nothing_leaves_and_nothing_stays(bench: Bench, held: bool) -> None:
+@pytest.mark.parametrize("odd", [False, True])
+def test_whichever_step_of_marking_fails_nothing_leaves_and_nothing_stays(bench: Bench, odd: bool) -> None:
     """Neither to the caller nor into quarantine, from where a person's word would release it."""
-    bench.judge.answer = lambda: {**CLEAN, "test_pattern": 0.3 if held else -0.3}
-    for what, (step, wrap) in STEPS.items():
+    for what, (step, wrap) in list(STEPS.items())[int(odd) :: 2]:
+        held = step in ("sign", "detect")
+        bench.judge.answer = lambda held=held: {**CLEAN, "test_pattern": 0.3 if held else -0.3}  # type: ignore[misc]
         with pytest.MonkeyPatch.context() as patch:
             patched(patch, step, wrap)
             assert_withheld(bench, bench.run(), what)
