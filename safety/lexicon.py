@@ -5,14 +5,17 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
 
-from safety.entries import Element, sequences
+from safety.entries import Element, elements
 from safety.misspelling import Misspellings
 from safety.readings import readings
 from safety.segmentation import Segmentation
 from safety.text_normal import Lattice, Token, words
 
+PROPER_NAME = "proper_name"
+"""A list that needs no entries: two words in a row that begin with a capital and are on no other list."""
 _SHORTEST_STEM = 3
 _SHORTEST_SPLIT = 5
+_LONGEST_WORD = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,8 @@ class Hit:
     end: int
 
 
+_Keys = list[list[tuple[Token, frozenset[str]]]]
+"""For each word of a text, its tokens with the words of entries that they stand for."""
 _Rest = tuple[Element, ...]
 _Start = tuple[str, _Rest]
 """The list an entry belongs to, and what has to follow its first word."""
@@ -35,7 +40,7 @@ _Start = tuple[str, _Rest]
 class _Sweep:
     """One text while it is searched, from its last word to its first."""
 
-    keys: list[list[tuple[Token, frozenset[str]]]]
+    keys: _Keys
     found: list[dict[str, dict[int, int]]] = field(init=False)
     """At each word, by list: the word after each hit that begins there, with where the hit ends in the text."""
     hits: list[Hit] = field(default_factory=list)
@@ -52,13 +57,12 @@ class _Sweep:
             return
         wanted = rest[0]
         for at in range(place, min(place + wanted.skip + 1, len(self.keys))):
-            if wanted.listed:
-                for after, stop in self.found[at].get(wanted.listed, {}).items():
+            for name in wanted.lists:
+                for after, stop in self.found[at].get(name, {}).items():
                     yield from self.ends(after, stop, rest[1:])
-            else:
-                for token, keys in self.keys[at]:
-                    if wanted.key in keys:
-                        yield from self.ends(at + token.width, token.end, rest[1:])
+            for token, keys in self.keys[at]:
+                if not keys.isdisjoint(wanted.keys):
+                    yield from self.ends(at + token.width, token.end, rest[1:])
 
 
 class Lexicons:
@@ -69,15 +73,17 @@ class Lexicons:
         self._by_list: dict[str, list[_Start]] = {}
         vocabulary: set[str] = set()
         for name, entries in lists.items():
-            for first, *rest in (sequence for entry in entries for sequence in sequences(entry)):
-                begins, by = (first.listed, self._by_list) if first.listed else (first.key, self._by_key)
-                by.setdefault(begins, []).append((name, tuple(rest)))
-                vocabulary.update(element.key for element in (first, *rest))
+            for first, *rest in map(elements, entries):
+                for key in first.keys:
+                    self._by_key.setdefault(key, []).append((name, tuple(rest)))
+                for begins in first.lists:
+                    self._by_list.setdefault(begins, []).append((name, tuple(rest)))
+                vocabulary.update(first.keys, *(element.keys for element in rest))
         self._stems = frozenset(key for key in vocabulary if key.endswith("*"))
-        self._words = frozenset(vocabulary - self._stems - {""})
-        self._segmentation = Segmentation(self._words)
-        forgiven = (s[0].key for n in misspelled for e in lists.get(n, ()) for s in sequences(e) if len(s) == 1)
-        self._misspellings = Misspellings(forgiven)
+        self._words = frozenset(vocabulary - self._stems)
+        self._segmentation = Segmentation(vocabulary)
+        forgiven = (elements(entry) for name in misspelled for entry in lists.get(name, ()))
+        self._misspellings = Misspellings(key for single in forgiven if len(single) == 1 for key in single[0].keys)
         self._keys = lru_cache(maxsize=16384)(self._find_keys)
 
     def search(self, text: str) -> list[Hit]:
@@ -87,6 +93,7 @@ class Lexicons:
     def sweep(self, text: str) -> "_Sweep":
         """Every hit in `text`, and in `steps` how much was looked at to find them."""
         sweep = _Sweep(self._read(text))
+        sweep.hits += _names(text, sweep.keys)
         for place in reversed(range(len(sweep.keys))):
             for token, keys in sweep.keys[place]:
                 for key in keys:
@@ -105,13 +112,14 @@ class Lexicons:
                 for longer in self._by_list.get(name, ()):
                     self._follow(sweep, place, begin, longer, beyond, stop)
 
-    def _read(self, text: str) -> list[list[tuple[Token, frozenset[str]]]]:
+    def _read(self, text: str) -> _Keys:
         lattice = self._parted(words(text, self._segments))
         _rejoin(lattice, self._words)
         return [[(token, self._keys(token.readings)) for token in tokens] for tokens in lattice]
 
     def _segments(self, row: str) -> list[str]:
-        return [row] if self._keys(readings(row)) else self._segmentation.parts(row)
+        known = len(row) <= _LONGEST_WORD and self._keys(readings(row))
+        return [row] if known else self._segmentation.parts(row)
 
     def _parted(self, lattice: Lattice) -> Lattice:
         """With words that were written without the spaces between them taken apart."""
@@ -139,6 +147,18 @@ def _cut(token: Token, parts: Sequence[str]) -> Iterator[Token]:
         start = token.start + done * length // letters
         done += len(part)
         yield Token(start, max(token.start + done * length // letters, start + 1), (part,))
+
+
+def _names(text: str, keys: _Keys) -> Iterator[Hit]:
+    for place, (left, right) in enumerate(pairwise(keys)):
+        (first, known), (second, also_known) = left[0], right[0]
+        apart = second.start - first.end == 1
+        if apart and not known and not also_known and all(_is_capitalized(text, t) for t in (first, second)):
+            yield Hit(PROPER_NAME, place, place + 1, first.start, second.end)
+
+
+def _is_capitalized(text: str, token: Token) -> bool:
+    return text[token.start].isupper() and text[token.start + 1 : token.end].islower()
 
 
 def _rejoin(lattice: Lattice, known: frozenset[str]) -> None:

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from safety.behavior_schema import Behavior
 from safety.entries import lists_named
+from safety.lexicon import PROPER_NAME
 from safety.policy_files import PACKAGED, read_policy
 from safety.policy_schema import Category, PolicyDocument
 from safety.prompts import PromptRules
@@ -99,7 +100,7 @@ def _unknown_names(document: PolicyDocument) -> Iterator[tuple[Place, str]]:
     for index, rule in enumerate(document.prompt_rules):
         groups = (*rule.all, *rule.negative_all, rule.not_between, rule.unless)
         named = {name for group in groups for name in group}
-        for name in sorted(named - document.lexicons.keys()):
+        for name in sorted(named - document.lexicons.keys() - {PROPER_NAME}):
             yield ("prompt_rules", index), f"there is no word list `{name}`; add it under `lexicons`."
     for place, name in _lists_named(document):
         if name not in document.lexicons:

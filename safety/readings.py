@@ -6,8 +6,10 @@ from functools import lru_cache
 
 _LEET = {"0": "o", "2": "z", "3": "e", "4": "a", "5": "s", "6": "g", "7": "t", "8": "b", "9": "g", "@": "a", "$": "s"}
 _LEET |= {"!": "i"}
+_SHORT_WORD = re.compile(r"[013457]{1,4}")
+"""Digits alone that may stand for a little word, as in `70` (to) and `45` (as)."""
 _DIGITS = str.maketrans("oizsbgl", "0125891")
-_POSSESSIVE = re.compile(r"['’]s$")
+_POSSESSIVE = re.compile(r"['’][s5]$")
 _LEADING_NUMBER = re.compile(r"\d{1,2}(?=[^\W\d])")
 _NOT_WORD = re.compile(r"[^\w]|_")
 _DISGUISED = re.compile(r"[\d@$!]")
@@ -22,7 +24,7 @@ def readings(word: str) -> tuple[str, ...]:
     """The readings of `word`, as it stands first."""
     bare = _POSSESSIVE.sub("", word)
     found = [_NOT_WORD.sub("", bare)]
-    if _DISGUISED.search(bare) and not bare.isdigit():
+    if _DISGUISED.search(bare) and (not bare.isdigit() or _SHORT_WORD.fullmatch(bare)):
         found += _undisguised(bare)
     # A doubled letter is ordinary spelling (rapping, barre), so only what no English word doubles is shortened.
     found += [_STRETCHED.sub(_shorten(keep), reading) for reading in found for keep in (1, 2)]

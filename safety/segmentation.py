@@ -1,21 +1,26 @@
 """Words written without the spaces between them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 
 _LONGEST = 14
 _SHORTEST_ROW = 7
+_SHORTEST_STEM = 4
 _SHORT_WORDS = frozenset(
     {"a", "an", "as", "at", "by", "he", "i", "in", "is", "it", "me", "my", "no", "of", "off", "on"}
 )
 _SHORT_WORDS |= {"or", "so", "the", "to", "up", "with", "without", "and", "all", "her", "him", "his", "for", "from"}
 
+_Cost = tuple[int, int, int, int]
+"""Letters left over, pieces, sum of squared lengths, and where the last piece begins."""
+
 
 class Segmentation:
-    """Parts rows of letters into words it knows."""
+    """Parts rows of letters into words it knows; those that end in a star may go on."""
 
-    def __init__(self, known: Iterable[str]) -> None:
-        self._known = {word for word in known if len(word) > 2 and word.isalpha()} | _SHORT_WORDS
+    def __init__(self, known: Collection[str]) -> None:
+        stems = {word.rstrip("*") for word in known if len(word) > _SHORTEST_STEM}
+        self._known = {word for word in stems.union(known) if len(word) > 2 and word.isalpha()} | _SHORT_WORDS
         self._whole = lru_cache(maxsize=4096)(self._find_whole)
 
     def parts(self, row: str) -> list[str]:
@@ -35,20 +40,25 @@ class Segmentation:
         return ()
 
     def _best(self, row: str) -> list[str]:
-        """The pieces with the greatest sum of squared lengths of known words; unknown letters stay single."""
-        best: list[tuple[int, int]] = [(0, 0)]
+        """The pieces that leave the fewest letters over, are the fewest and the most alike in length, in this order.
+
+        Letters left over stay single.
+        """
+        best: list[_Cost] = [(0, 0, 0, 0)]
         for end in range(1, len(row) + 1):
-            options = [(best[end - 1][0], end - 1)]
+            over, pieces, squares, _ = best[end - 1]
+            cost = (over + 1, pieces + 1, squares + 1, end - 1)
             for start in range(max(0, end - _LONGEST), end):
                 if row[start:end] in self._known:
-                    options.append((best[start][0] + (end - start) ** 2, start))
-            best.append(max(options))
-        pieces, end = [], len(row)
+                    over, pieces, squares, _ = best[start]
+                    cost = min(cost, (over, pieces + 1, squares + (end - start) ** 2, start))
+            best.append(cost)
+        cut, end = [], len(row)
         while end:
-            start = best[end][1]
-            pieces.append(row[start:end])
+            start = best[end][3]
+            cut.append(row[start:end])
             end = start
-        return pieces[::-1]
+        return cut[::-1]
 
 
 def _is_wordy(parts: Sequence[str]) -> bool:

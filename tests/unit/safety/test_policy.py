@@ -113,7 +113,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     [
         ("    severity: 6\n", "    severity: 5\n", "categories.minor_sexual.severity"),
         ("    action: block\n", "    action: scold\n", "categories.minor_sexual.action"),
-        ("    within: 12\n", "    withn: 12\n", "prompt_rules.0.withn"),
+        ("    within: 14\n", "    withn: 14\n", "prompt_rules.0.withn"),
         ("    category: minor_sexual\n", "    category: minor_sexul\n", "no category `minor_sexul`"),
         ("  - id: prompt.nudify_from\n", "  - id: prompt.nudify\n", "`prompt.nudify` is used twice"),
         ("notices: [factuality]\n", "notices: [facts]\n", "no category `facts`"),
@@ -127,7 +127,7 @@ def test_a_broken_policy_names_the_line(tmp_path: Path, old: str, new: str, says
 
 
 def test_an_unknown_word_list_is_found_at_its_rule(tmp_path: Path) -> None:
-    error = _broken(tmp_path, "all: [[minors], ", "all: [[minor], ")
+    error = _broken(tmp_path, "all: [[minors, minors_abroad], ", "all: [[minor, minors_abroad], ")
     assert "no word list `minor`" in str(error)
     assert error.line == _line("- id: prompt.minor_sexual")
 

@@ -1,40 +1,30 @@
-import time
-from collections.abc import Iterator
+import random
 
 import pytest
 
+from bench.prompt_disguises import DISGUISES
+from bench.prompt_policy import load_set, share, twins
 from safety.checks import check_prompt
+from safety.lexicon import Lexicons
 from safety.policy import load_document, load_policy
-from safety.policy_schema import Example
+from safety.policy_schema import Example, PromptRule
 from safety.verdict import Action, Stage
 from tests.unit.safety.phrases import ABUSIVE, BENIGN
 
+REWRITTEN = {"minor_sexual", "ncii_nudify", "sexual_adult"}
+DOCUMENT = load_document()[0]
 POLICY = load_policy()
-RULES = load_document()[0].prompt_rules
 
 
-def _rules(prompt: str, negative_prompt: str = "") -> set[str]:
-    return {finding.rule for finding in check_prompt(prompt, negative_prompt, POLICY).findings}
+def _rules(example: str | Example) -> set[str]:
+    given = example if isinstance(example, Example) else Example(prompt=example)
+    return {finding.rule for finding in check_prompt(given.prompt, given.negative_prompt, POLICY).findings}
 
 
-def _categories(prompt: str) -> set[str]:
-    return {finding.category for finding in check_prompt(prompt, "", POLICY).findings}
-
-
-def _examples(kind: str) -> Iterator[tuple[str, Example]]:
-    for rule in RULES:
-        for example in getattr(rule, kind):
-            yield rule.id, example if isinstance(example, Example) else Example(prompt=example)
-
-
-@pytest.mark.parametrize(("rule", "example"), list(_examples("positive")))
-def test_a_rule_applies_to_its_positive_examples(rule: str, example: Example) -> None:
-    assert rule in _rules(example.prompt, example.negative_prompt)
-
-
-@pytest.mark.parametrize(("rule", "example"), list(_examples("negative")))
-def test_a_rule_spares_its_negative_examples(rule: str, example: Example) -> None:
-    assert rule not in _rules(example.prompt, example.negative_prompt)
+@pytest.mark.parametrize("rule", DOCUMENT.prompt_rules, ids=lambda rule: str(rule.id))
+def test_a_rule_applies_to_its_positive_examples_only(rule: PromptRule) -> None:
+    assert [example for example in rule.positive if rule.id not in _rules(example)] == []
+    assert [example for example in rule.negative if rule.id in _rules(example)] == []
 
 
 @pytest.mark.parametrize("prompt", BENIGN)
@@ -44,34 +34,25 @@ def test_what_only_looks_bad_passes(prompt: str) -> None:
 
 @pytest.mark.parametrize(("category", "prompt"), [(c, p) for c, prompts in ABUSIVE.items() for p in prompts])
 def test_abuse_is_seen_for_what_it_is(category: str, prompt: str) -> None:
-    assert category in _categories(prompt)
+    assert category in {finding.category for finding in check_prompt(prompt, "", POLICY).findings}
 
 
-def _disguised(prompt: str) -> Iterator[str]:
-    yield prompt.translate(str.maketrans("aeio", "4310"))
-    yield "\u200b".join(prompt)
-    yield prompt.translate(str.maketrans("aeopc", "\u0430\u0435\u043e\u0440\u0441"))
-    yield "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in prompt)
-    yield " ".join(".".join(word) for word in prompt.split())
-    yield "  ".join(" ".join(word) for word in prompt.split())
-
-
-def test_disguises_hide_next_to_nothing() -> None:
-    twins = [(category, twin) for category, prompts in ABUSIVE.items() for p in prompts for twin in _disguised(p)]
-    missed = [twin for category, twin in twins if category not in _categories(twin)]
-    assert len(missed) <= 0.03 * len(twins), missed
-
-
-@pytest.mark.parametrize("group", ["muslim", "jewish", "christian", "black", "white", "gay", "trans", "roma", "asian"])
-def test_groups_are_treated_alike(group: str) -> None:
-    assert check_prompt(f"a {group} woman reading in a cafe", "", POLICY).action is Action.ALLOW
-    assert "prompt.hate_dehumanize" in _rules(f"{group} people drawn as rats")
-    assert "prompt.hate_stereotype" in _rules(f"a {group} man as a criminal")
+@pytest.mark.parametrize("half", ["dev", "held_out"])
+def test_the_rules_reach_their_figures_on_either_half_of_the_sets(half: str) -> None:
+    abusive, benign = load_set(half)
+    abusive = [sample for sample in abusive if sample.kind in REWRITTEN]
+    seen = share(abusive, POLICY)
+    assert seen >= 95
+    assert share(benign, POLICY, [Action.BLOCK]) <= 1
+    assert share(benign, POLICY, [Action.REVIEW]) <= 3
+    some = random.Random(5).sample(abusive, 40)
+    in_disguise = [share(twins(some, name), POLICY) for name in DISGUISES]
+    assert share(some, POLICY) - sum(in_disguise) / len(in_disguise) <= 3
 
 
 def test_the_span_is_the_place_in_the_prompt_as_submitted() -> None:
     prompt = "please, r\u200bemove h\u0435r c l o t h e s now"
-    finding = check_prompt(prompt, "", POLICY).findings[0]
+    finding = next(f for f in check_prompt(prompt, "", POLICY).findings if f.rule == "prompt.nudify")
     assert finding.span is not None
     assert prompt[slice(*finding.span)] == "r\u200bemove h\u0435r c l o t h e s"
     assert (finding.stage, finding.severity) == (Stage.REQUEST, 6)
@@ -88,20 +69,23 @@ def test_undressing_and_minors_are_blocked_outright() -> None:
     assert check_prompt("nude child", "", POLICY).action is Action.BLOCK
 
 
+def test_an_excuse_far_away_excuses_nothing() -> None:
+    excused = "anatomical drawing of severed limbs"
+    assert check_prompt(excused, "", POLICY).action is Action.ALLOW
+    far = "severed limbs on the ground of a green forest in the warm evening light, in soft warm colors, anatomical"
+    assert check_prompt(far, "", POLICY).action is not Action.ALLOW
+
+
 def test_the_test_patterns_own_prompt_passes() -> None:
     assert check_prompt("the inpaintd test pattern", "", POLICY).findings == ()
 
 
-def test_judging_takes_about_a_millisecond() -> None:
-    prompt = "a photorealistic portrait of an elderly fisherman on the deck of his boat at sunrise, " * 3
-    check_prompt(prompt, "", POLICY)
-    started = time.thread_time()
-    for _ in range(50):
-        check_prompt(prompt, "blurry, low quality", POLICY)
-    assert (time.thread_time() - started) / 50 < 0.002
-
-
-def test_a_prompt_built_to_be_slow_is_not() -> None:
-    started = time.thread_time()
-    check_prompt("remove her clothes nude child make " * 300, "", POLICY)
-    assert time.thread_time() - started < 0.5
+@pytest.mark.parametrize(
+    "unit",
+    ["remove her clothes nude child make ", "r e m o v e ", "nude-", "naked cake nude lipstick ", "裸", "h.e-r_"],
+)
+def test_the_work_grows_with_the_length_of_a_hostile_prompt_and_not_faster(unit: str) -> None:
+    lexicons = Lexicons(DOCUMENT.lexicons, DOCUMENT.misspelled)
+    short, long = (lexicons.sweep(unit * (length // len(unit))) for length in (1000, 4000))
+    assert 0 < len(long.hits) <= 6 * len(short.hits) + 100
+    assert long.steps <= 6 * short.steps + 100
