@@ -3,6 +3,7 @@
 SafetyError
 ├── PolicyError        the policy file cannot be read, or says something that cannot be carried out
 ├── BankError          a hash or a picture cannot go into a bank
+├── ClassifierError    a classifier that the operator added cannot be loaded, or gave no usable answer
 ├── SettingsError      a setting of this package is missing or has no meaning
 ├── MarkError          a watermark could not be put into a picture so that it reads back
 └── CredentialsError   content credentials could not be made, signed or read
@@ -23,6 +24,10 @@ class PolicyError(SafetyError):
 
 class BankError(SafetyError):
     """What was given cannot go into a bank of known pictures; the text says why."""
+
+
+class ClassifierError(SafetyError):
+    """A classifier cannot be loaded or gave no usable answer; its text names it and never its address."""
 
 
 class SettingsError(SafetyError):

@@ -33,12 +33,14 @@ class ScoreRule(Strict):
 class RequiredSignal(Strict):
     """A source of scores without which nothing passes: missing, raising, late or not a number means review.
 
-    Concepts under `recorded` are kept and not judged; so are those that no rule names.
+    Concepts under `recorded` are kept and not judged; so are those that no rule names. `texts` describe the concepts of
+    a CLIP, each in one or more phrases.
     """
 
     source: str
     timeout_seconds: float = Field(default=30.0, gt=0, le=600)
     recorded: tuple[str, ...] = ()
+    texts: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     rules: tuple[ScoreRule, ...] = ()
 
 

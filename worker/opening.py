@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
-from PIL import Image
+from collections.abc import Mapping
 
 from safety.certificate import open_authority
-from safety.classifier import ImageClassifier
 from safety.classifiers import ConceptClassifier
 from safety.mark_keys import MarkKeys
 from safety.policy import load_policy
@@ -18,6 +15,7 @@ from storage.job_store import JobStore
 from storage.lease_store import LeaseStore
 from storage.object_store import open_object_store
 from storage.settings import StorageSettings
+from worker.classifiers import OnEngine, open_added
 from worker.engine.devices import pick_device
 from worker.engine.engine import Engine
 from worker.engine_room import open_engine
@@ -29,20 +27,6 @@ from worker.sources import open_sources
 from worker.tools import ServedModel, Tools
 
 
-class OnEngine:
-    """A classifier whose network runs on the engine's thread, the only one that may touch the device."""
-
-    def __init__(self, classifier: ImageClassifier, engine: Engine) -> None:
-        self._classifier = classifier
-        self._engine = engine
-        self.name = classifier.name
-        self.version = classifier.version
-
-    def scores(self, images: Sequence[Image.Image]) -> list[dict[str, float]]:
-        """The classifier's scores; see ImageClassifier."""
-        return self._engine.call(lambda: self._classifier.scores(images)).result()
-
-
 def open_tools(storage: StorageSettings, safety: SafetySettings, worker: WorkerSettings) -> Tools:
     """Loads the models, warms the engine up and opens everything else. Raises the error tree of whatever is missing."""
     models = _load_models(storage.sources, worker)
@@ -50,6 +34,7 @@ def open_tools(storage: StorageSettings, safety: SafetySettings, worker: WorkerS
     engine = open_engine(models, worker)
     publisher, policy = Publisher(storage.redis_url), load_policy(safety.policy)
     database = Database(storage.database_url)
+    added = open_added(worker.classifiers, policy, pick_device(worker.device).kind, engine)
     mark_keys, authority = MarkKeys.from_secret(safety.require_mark_secret()), open_authority(safety)
     return Tools(
         database=database,
@@ -62,7 +47,7 @@ def open_tools(storage: StorageSettings, safety: SafetySettings, worker: WorkerS
         policy=policy,
         mark_keys=mark_keys,
         authority=authority,
-        sources=open_sources(database, mark_keys, authority),
+        sources=[*open_sources(database, mark_keys, authority), *added],
         previewer=Previewer(worker.preview_every, publisher, policy) if wanted else None,
     )
 

@@ -61,6 +61,13 @@ class WorkerSettings:
         (),
     )
 
+    classifiers: tuple[str, ...] = setting(
+        "INPAINTD_CLASSIFIERS",
+        "further judges of pictures, `name=folder` of a CLIP, an image classifier or a detector, or `name=address` of "
+        "an HTTP endpoint; the policy must ask for each by its name",
+        (),
+    )
+
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Self:
         """Settings from the environment; raises SettingsError."""

@@ -7,7 +7,7 @@ for name in ("torch", "transformers", "diffusers", "cv2"):
     sys.modules[name] = None
 import safety
 for module in pkgutil.iter_modules(safety.__path__):
-    if module.name not in ("classifiers", "faces"):
+    if module.name not in ("classifiers", "faces", "model_classifiers"):
         importlib.import_module(f"safety.{module.name}")
 from safety.checks import check_prompt
 from safety.policy import load_policy
