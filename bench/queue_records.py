@@ -1,8 +1,9 @@
-"""The audit records that submits and finishes write, so that the benchmark of the queue pays for them."""
+"""The audit records that submits and finishes write, so that the benchmark of the queue pays for them.
+
+Like the verdicts of its jobs they carry no scores: how many there are is up to the models.
+"""
 
 from __future__ import annotations
-
-from typing import Any
 
 from storage.also import Row
 from storage.audit import Decision, Output, Pictures, PolicyId, Print, Prompts, Stage, Wording
@@ -14,19 +15,6 @@ from tests.jobs import new_job
 POLICY = PolicyId("bench", "1.0.0", "ab" * 32)
 WORDS = Wording("a wooden bench beside the lake, autumn leaves, soft light", "blurry")
 SEEN = Print("12" * 32, "34" * 32, 97)
-# As many scores as the checker of Stable Diffusion gives for the composite and for the edited region.
-SIGNALS: list[dict[str, Any]] = [
-    {
-        "name": f"concepts.{n}@{v}",
-        "value": -0.1234 - n,
-        "threshold": 0.0,
-        "backend": "concepts",
-        "version": "cafe",
-        "error": None,
-    }
-    for v in ("composite", "region")
-    for n in range(20)
-]
 
 
 def recorded_job(tenant_id: str) -> NewJob:
@@ -39,4 +27,4 @@ def recorded_job(tenant_id: str) -> NewJob:
 def result_record(job_id: str) -> Row:
     """The record of what was decided on a result."""
     made = Pictures(SEEN, SEEN, (Output(SEEN, "0a1b2c3d4", "07", "56" * 32),))
-    return audit_row(job_id, Decision(Stage.RESULT, "allow", POLICY, signals=SIGNALS, pictures=made))
+    return audit_row(job_id, Decision(Stage.RESULT, "allow", POLICY, pictures=made))

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
+
+from PIL import Image
 
 from producer.inputs import Input, Inputs
+from safety.hashes import pdq
 from safety.policy import Policy
 from safety.text_normal import fold
-from safety.verdict import Verdict
+from safety.verdict import Action, Verdict
 from storage.audit import Decision, Pictures, PolicyId, Print, Prompts, Stage, Wording
 from storage.emphasis import shown
 from storage.params import InpaintParams, PromptSyntax
+from storage.pictures import open_picture
 
 
 def prompt_decision(
     params: InpaintParams, verdict: Verdict, policy: Policy, inputs: Inputs, user: str | None
 ) -> Decision:
-    """The decision on the prompts of `params`. Pictures are told by SHA-256 alone: the worker looks at them."""
-    pictures = Pictures(_print(inputs.image), None if inputs.mask is None else _print(inputs.mask))
+    """The decision on the prompts of `params`.
+
+    Of pictures that a worker will look at, SHA-256 suffices here; a refused request gets no further, so its pictures
+    are also hashed by what they show.
+    """
+    taken = _seen if verdict.action is Action.BLOCK else _print
+    pictures = Pictures(taken(inputs.image), None if inputs.mask is None else taken(inputs.mask))
     rules = PolicyId(policy.name, policy.version, policy.sha256)
     return Decision.of_verdict(Stage.PROMPT, rules, verdict.audit_dict(), prompts_of(params), pictures, user)
 
@@ -33,3 +43,8 @@ def prompts_of(params: InpaintParams) -> Prompts:
 
 def _print(picture: Input) -> Print:
     return Print(hashlib.sha256(picture.data).hexdigest())
+
+
+def _seen(picture: Input) -> Print:
+    found = pdq(Image.fromarray(open_picture(picture.data, as_mask=True).rgb))
+    return replace(_print(picture), pdq=found.hex, quality=found.quality)

@@ -6,7 +6,7 @@ retention of its own; storage/audit_chain.py makes columns and hashes of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -119,7 +119,7 @@ class Decision:
 
     def columns(self) -> dict[str, Any]:
         """JSON by retention class: `record`, `prompts` (and a person's words), `hashes`, `user`; None where empty."""
-        words = {"prompts": self.prompts and _fields(self.prompts, _fields), "note": self.note}
+        words = {"prompts": self.prompts and _forms(self.prompts), "note": self.note}
         return {
             "record": self._record(),
             "prompts": words if any(words.values()) else None,
@@ -128,10 +128,11 @@ class Decision:
         }
 
     def _record(self) -> dict[str, Any]:
+        policy = self.policy
         return {
             "stage": self.stage,
             "action": self.action,
-            "policy": _fields(self.policy),
+            "policy": {"name": policy.name, "version": policy.version, "sha256": policy.sha256},
             "findings": list(self.findings),
             "signals": _grouped(self.signals),
             "waived": list(self.waived),
@@ -163,14 +164,27 @@ def _sources(record: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], list[
 
 
 # By hand and not with dataclasses.asdict, which takes longer than everything else about writing a record.
-def _fields(value: Any, of: Callable[[Any], Any] = lambda plain: plain) -> dict[str, Any]:
-    return {name: of(getattr(value, name)) for name in value.__slots__}
+def _forms(prompts: Prompts) -> dict[str, Any]:
+    forms = {"submitted": prompts.submitted, "normalized": prompts.normalized, "used": prompts.used}
+    return {form: {"prompt": both.prompt, "negative_prompt": both.negative_prompt} for form, both in forms.items()}
+
+
+def _print(seen: Print | None) -> dict[str, Any] | None:
+    return None if seen is None else {"sha256": seen.sha256, "pdq": seen.pdq, "quality": seen.quality}
 
 
 def _hashes(pictures: Pictures) -> dict[str, Any]:
-    outputs = [_fields(made) | {"picture": _fields(made.picture)} for made in pictures.outputs]
     return {
-        "input": pictures.input and _fields(pictures.input),
-        "mask": pictures.mask and _fields(pictures.mask),
-        "outputs": outputs,
+        "input": _print(pictures.input),
+        "mask": _print(pictures.mask),
+        "outputs": [_output(made) for made in pictures.outputs],
+    }
+
+
+def _output(made: Output) -> dict[str, Any]:
+    return {
+        "picture": _print(made.picture),
+        "watermark_id": made.watermark_id,
+        "key_id": made.key_id,
+        "manifest_sha256": made.manifest_sha256,
     }

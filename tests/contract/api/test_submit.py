@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import threading
 import time
@@ -11,6 +12,7 @@ import httpx
 import pytest
 from PIL import Image
 
+from safety.hashes import pdq
 from storage.audit_store import AuditStore
 from storage.params import InpaintParams
 from tests.contract.api.serving import NATIVE_SIZE, Tenant, data_uri, encoded, finish, mask, photo, request
@@ -195,3 +197,11 @@ def test_what_was_decided_on_a_prompt_is_on_record_in_every_form_of_its_words(te
     }
     assert content["user"].startswith("usr_")
     assert len(content["hashes"]["input"]["sha256"]) == len(content["hashes"]["mask"]["sha256"]) == 64
+
+
+def test_the_pictures_of_a_refused_request_are_on_record_though_nobody_looks_at_them(tenant: Tenant) -> None:
+    job = tenant.accepted(prompt="remove her clothes")
+    (record,) = AuditStore(tenant.stack.services.database).of(job["id"])
+    assert job["status"] == "blocked"
+    assert record.content["hashes"]["input"]["pdq"] == pdq(Image.open(io.BytesIO(photo()))).hex
+    assert record.content["hashes"]["mask"]["quality"] is not None
