@@ -134,7 +134,7 @@ def on_prompt(prompt: str, policy: Policy, more: Finding | None = None) -> Decis
 
 
 def on_result(score: float, policy: Policy, action: Action) -> Decision:
-    own = [Signal("mask.area", 0.2, None, "mask", "1"), Signal("prompt.empty", 0.0, None, "prompt", "1")]
+    own = [Signal(f"{one.source}.nothing", 0.0, None, one.source, "1") for one in policy.input_signals]
     scored = [Signal(f"concepts.test_pattern@{view}", score, 0.0, "concepts", "1") for view in ("composite", "region")]
     verdict = Verdict(action, policy.label, (), (*own, *scored))
     return Decision.of_verdict(AuditStage.RESULT, known(policy), verdict.audit_dict())
@@ -187,4 +187,4 @@ def test_what_was_never_measured_is_not_guessed(admin: Admin, database: Database
     asks = tmp_path / "asks.yaml"
     assert "\ninput_signals:\n" in TEXT
     asks.write_text(TEXT.replace("\ninput_signals:\n", "\ninput_signals:\n  - source: weather\n"))
-    assert "no signals of weather are on record" in admin("policy", "replay", str(asks)).stdout
+    assert "because no signals of weather are on record" in admin("policy", "replay", str(asks)).stdout
