@@ -47,12 +47,12 @@ class JobStore:
         """running -> succeeded, with the images now visible and their marks on record. Raises ValueError without."""
         refuse_unmarked(result.images)
         also = (*mark_rows(job, result), *also)
-        return self._move(job, JobState.SUCCEEDED, _result(job, result), also=also)
+        return self._move(job, JobState.SUCCEEDED, _result(result), also=also)
 
     def hold_result(self, job: Job, result: JobResult, also: Sequence[Row] = ()) -> bool:
         """running -> held: the images lie in quarantine until a person decides. Raises ValueError without marks."""
         refuse_unmarked(result.images)
-        values = {**_result(job, result), "step": 0, "held_at": HeldAt.RESULT}
+        values = {**_result(result), "held_at": HeldAt.RESULT}
         also = (*mark_rows(job, result), *also)
         return self._move(job, JobState.HELD, values, {"held_at": HeldAt.RESULT}, also)
 
@@ -63,7 +63,7 @@ class JobStore:
 
     def block(self, job: Job, result: JobResult, also: Sequence[Row] = ()) -> bool:
         """running -> blocked by a policy rule; the result carries no images, nothing was kept."""
-        return self._move(job, JobState.BLOCKED, _result(job, result), also=also)
+        return self._move(job, JobState.BLOCKED, _result(result), also=also)
 
     def fail(self, job: Job, error: JobError) -> bool:
         """running -> failed, for good."""
@@ -134,11 +134,12 @@ def _cancel(connection: sa.Connection, which: sa.ColumnElement[bool]) -> Cancele
     return CanceledBatch(len(ended), len(asked))
 
 
-def _result(job: Job, result: JobResult) -> dict[str, Any]:
+def _result(result: JobResult) -> dict[str, Any]:
     return {
         "images": [image.as_dict() for image in result.images],
         "receipt": result.receipt,
         "safety": result.safety,
         "model": result.model,
-        "step": job.steps,
+        # None at all of a job whose input was refused.
+        "step": result.receipt.get("actual_steps", 0),
     }

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from producer.demo.pictures import photograph
+from producer.demo.scenes import Mask, Scene
 from producer.keeper.orphans import Collector
 from storage.audit_store import AuditStore
 from storage.database import Database, migrate
@@ -34,8 +39,22 @@ def deployment(
         migrate(database_url)
         env = settings(folder, database_url=database_url, redis_url=redis_url, s3=s3_server)
         env |= {"INPAINTD_PREVIEW_EVERY": "4", "INPAINTD_ALLOWED_ADDRESSES": "127.0.0.0/8"}
+        _report(folder, env)
         with service(folder, env) as running:
             yield running
+
+
+def _report(folder: Path, env: dict[str, str]) -> None:
+    """Puts the reported photograph into a bank. Before the workers start, who look for news every 20 seconds."""
+    file = folder / "reported.png"
+    reported().save(file)
+    command = [sys.executable, "-m", "producer.cli", "banks", "add", "reported", str(file)]
+    subprocess.run([*command, "--reason", "no copies", "--by", "eve"], env=env, check=True, capture_output=True)
+
+
+def reported() -> Image.Image:
+    """A photograph that the operator wants no copies of."""
+    return photograph(Scene("chelsea.png", (256, 256), Mask("box", ()), ""))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import redis
 from numpy.typing import NDArray
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageOps
 
 from bench.watermark_attacks import cropped, screenshot
 from producer.client import Client
@@ -25,10 +25,10 @@ from safety.authority import load_or_create_authority
 from safety.mark_keys import MarkKeys
 from storage.job_reader import JobReader
 from storage.key_store import KeyStore
-from tests.e2e.conftest import BOX, Stores
+from tests.e2e.conftest import BOX, Stores, reported
 from tests.integration.webhooks.receiver import receiving
 from tests.service import MARK_SECRET, Service, data_uri, pixels
-from worker.pocket.pattern import PATTERN_PROMPT
+from worker.pocket.pattern import PATTERN_PROMPT, draw_pattern
 
 
 @pytest.fixture(scope="module")
@@ -225,6 +225,7 @@ def test_a_person_lets_the_test_pattern_pass(
         done = deployment.get(held["id"])
         told = [json.loads(one.body)["type"] for one in receiver.wait_for(2, 60)]
     assert (done["status"], done["attempt"], shown(deployment, done)) == ("succeeded", held["attempt"], 200)
+    assert done["progress"] == held["progress"] == {"step": 30, "steps": 30}
     found = watermark.detect(Image.open(BytesIO(deployment.image(done))), MarkKeys.from_secret(MARK_SECRET))
     assert found is not None
     assert found.id == done["images"][0]["watermark_id"]
@@ -269,6 +270,29 @@ def test_a_request_that_a_person_approves_is_carried_out(
     assert (done["status"], done["attempt"], shown(deployment, done)) == ("succeeded", 1, 200)
     assert history(deployment, done) == ["job.held", "job.queued", "job.started", "job.succeeded"]
     assert [action for _, action, _ in stores.decisions(done)] == ["review", "approve", "allow"]
+
+
+def test_a_picture_that_shows_the_test_pattern_is_not_worked_on(
+    deployment: Service, stores: Stores, picture: Image.Image, mask: Image.Image
+) -> None:
+    shows = picture.resize((256, 256))
+    shows.paste(Image.fromarray(draw_pattern(160).astype(np.uint8)), (40, 40))
+    fields = {"image": data_uri(shows), "mask": data_uri(mask.resize(shows.size))}
+    held = deployment.run(**fields, prompt="a red circle")
+    assert held["status"] == "held"
+    assert "input.test_pattern" in [finding["rule"] for finding in held["safety"]["findings"]]
+    assert (held["progress"]["step"], stores.quarantined(held)) == (0, [])
+    assert stores.decisions(held) == [("prompt", "allow", "inpaintd"), ("input", "review", "inpaintd")]
+
+
+def test_a_copy_of_what_the_operator_banned_is_blocked_before_it_is_worked_on(
+    deployment: Service, stores: Stores, mask: Image.Image
+) -> None:
+    copy = ImageOps.mirror(reported()).resize(mask.size)
+    ended = deployment.run(image=data_uri(copy), mask=data_uri(mask), prompt="a red circle")
+    assert (ended["status"], ended["progress"]["step"], ended["images"]) == ("blocked", 0, [])
+    assert "input.known_copy" in [finding["rule"] for finding in ended["safety"]["findings"]]
+    assert stores.decisions(ended)[-1] == ("input", "block", "inpaintd")
 
 
 def test_a_screenshot_that_lost_a_third_is_recognized(deployment: Service, tmp_path: Path) -> None:
