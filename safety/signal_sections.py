@@ -21,7 +21,7 @@ def rules_on_signals(document: PolicyDocument) -> Iterator[tuple[Place, ScoreRul
 
 
 def unmeasured(document: PolicyDocument) -> Iterator[tuple[Place, str]]:
-    """Rules about signals whose source is not required: were it missing, the rule would fall silent unnoticed."""
+    """Rules about signals that are never measured: they would stay silent, and nobody would notice."""
     for stage in _STAGES:
         sources = [required.source for required in getattr(document, f"{stage}_signals")]
         for i, rule in enumerate(getattr(document, f"{stage}_rules")):
@@ -32,3 +32,17 @@ def unmeasured(document: PolicyDocument) -> Iterator[tuple[Place, str]]:
                         (f"{stage}_rules", i),
                         f"{rule.id} judges `{bound.signal}`, but `{asked}` is not among `{stage}_signals`: require it.",
                     )
+                if unsaid := _unsaid(bound.signal, document):
+                    yield (f"{stage}_rules", i), f"{rule.id} judges `{bound.signal}`, but {unsaid}."
+
+
+def _unsaid(signal: str, document: PolicyDocument) -> str | None:
+    """What is wrong with a signal about the prompt; None where it can be measured."""
+    source, _, concept = signal.partition(".")
+    if source != "prompt" or concept == "empty":
+        return None
+    words = concept.removeprefix("words.")
+    known = document.categories if words == concept else document.lexicons
+    if any(fnmatchcase(name, words) for name in known):
+        return None
+    return f"there is no category `{words}`" if words == concept else f"there is no word list `{words}`"

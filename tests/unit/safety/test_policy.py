@@ -167,3 +167,17 @@ def test_a_broken_list_of_words_names_its_own_file_and_line(tmp_path: Path) -> N
     (tmp_path / "word_lists.yaml").write_text("people: [her]\nminors: child\n")
     with pytest.raises(PolicyError, match=r"word_lists\.yaml, line 2: lexicons\.minors"):
         load_policy(tmp_path / "policy.yaml")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("prompt.words.take_away, above", "prompt.words.take_awy, above", "there is no word list `take_awy`"),
+        ("{signal: prompt.empty, above", "{signal: prompt.gor, above", "there is no category `gor`"),
+        ("  - source: text\n", "", "`text` is not among `input_signals`"),
+    ],
+)
+def test_a_rule_about_what_is_never_measured_is_found(tmp_path: Path, old: str, new: str, says: str) -> None:
+    error = _broken(tmp_path, old, new)
+    assert says in str(error)
+    assert error.line is not None
