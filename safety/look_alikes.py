@@ -28,6 +28,9 @@ _TURNED = frozenset("ɐɔǝɟƃɥᴉɾʞɯɹʇʌʍʎ")
 _UPSIDE = str.maketrans("nupdbq", "undpqb")
 """Plain letters that become others when turned; the rest of a turned word tells that it is turned."""
 
+VOWEL_SIGNS = "".join(chr(c) for c in range(0x900, 0x0E00) if unicodedata.category(chr(c)) == "Mc")
+"""Vowel signs of Indian scripts: marks that take room, which a regular expression does not count as letters."""
+
 _DROPPED = frozenset({"Cf", "Mn", "Me"})
 
 

@@ -23,7 +23,7 @@ class Misspellings:
 
     def meant(self, word: str) -> frozenset[str]:
         """The known words that `word`, which is none of them, may have been meant for."""
-        if len(word) < _SHORTEST - 1 or not word.isalpha():
+        if len(word) < _SHORTEST or not word.isalpha():
             return frozenset()
         near = set(self._without.get(word, ()))
         for shorter in _shortened(word):

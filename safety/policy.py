@@ -98,7 +98,7 @@ def _unknown_names(document: PolicyDocument) -> Iterator[tuple[Place, str]]:
         if category not in document.categories:
             yield place, f"there is no category `{category}`; add it under `categories`."
     for index, rule in enumerate(document.prompt_rules):
-        groups = (*rule.all, *rule.negative_all, rule.not_between, rule.unless)
+        groups = (*rule.all, *rule.negative_all, rule.not_between, rule.unless, rule.negative_unless)
         named = {name for group in groups for name in group}
         for name in sorted(named - document.lexicons.keys() - {PROPER_NAME}):
             yield ("prompt_rules", index), f"there is no word list `{name}`; add it under `lexicons`."

@@ -34,10 +34,10 @@ class PromptRule(Strict):
     """Words that mean something together.
 
     Applies where each list of `all` (in the prompt) and of `negative_all` (in the negative prompt) has a hit within
-    `within` words of one another, none of `not_between` among them, and no list of `unless` has a hit within
-    `unless_within` words of them. `ordered` asks for the words in the order of the lists. A hit after a negation
-    ("no blood") does not count unless `negations` is "ignored". `action` and `severity` default to those of the
-    category.
+    `within` words of one another, none of `not_between` among them, no list of `unless` has a hit within
+    `unless_within` words of them, and none of `negative_unless` one in the negative prompt. `ordered` asks for the
+    words in the order of the lists. A hit after a negation ("no blood") does not count unless `negations` is
+    "ignored". `action` and `severity` default to those of the category.
     """
 
     id: RuleId
@@ -46,6 +46,7 @@ class PromptRule(Strict):
     severity: Severity | None = None
     all: tuple[tuple[str, ...], ...] = ()
     negative_all: tuple[tuple[str, ...], ...] = ()
+    negative_unless: tuple[str, ...] = ()
     not_between: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
     unless_within: int = Field(default=15, ge=0, le=100)

@@ -93,7 +93,7 @@ def _apply(rule: PromptRule, text: _Hits, negative: _Hits) -> Sequence[Hit] | No
     """The hits in the prompt that make `rule` apply (none, where it asks only for the negative prompt), or None."""
     affirmed = rule.negations == "respected"
     in_prompt = _together(rule, [text.of(group, affirmed=affirmed) for group in rule.all], text)
-    if in_prompt is None:
+    if in_prompt is None or negative.of(rule.negative_unless):
         return None
     in_negative = _together(rule, [negative.of(group) for group in rule.negative_all], negative)
     return None if in_negative is None else in_prompt

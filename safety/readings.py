@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
+from safety.look_alikes import VOWEL_SIGNS
+
 _LEET = {"0": "o", "2": "z", "3": "e", "4": "a", "5": "s", "6": "g", "7": "t", "8": "b", "9": "g", "@": "a", "$": "s"}
 _LEET |= {"!": "i"}
 _SHORT_WORD = re.compile(r"[013457]{1,4}")
@@ -11,7 +13,7 @@ _SHORT_WORD = re.compile(r"[013457]{1,4}")
 _DIGITS = str.maketrans("oizsbgl", "0125891")
 _POSSESSIVE = re.compile(r"['’][s5]$")
 _LEADING_NUMBER = re.compile(r"\d{1,2}(?=[^\W\d])")
-_NOT_WORD = re.compile(r"[^\w]|_")
+_NOT_WORD = re.compile(rf"[^\w{VOWEL_SIGNS}]|_")
 _DISGUISED = re.compile(r"[\d@$!]")
 _STRETCHED = re.compile(r"(.)\1{2,}|([aiu])\2")
 _LONG_RUN = re.compile(r"(.)\1\1")

@@ -6,21 +6,18 @@ marks gives the skeleton that NFKC and dropping marks gives for text without acc
 """
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby, pairwise
 
-from safety.look_alikes import is_turned, plain, upright
+from safety.look_alikes import VOWEL_SIGNS, is_turned, plain, upright
 from safety.readings import readings
 
 # Scripts without spaces: every character counts as a word. Kana, Han, Thai.
 _UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0e7f"
 _FIRST_UNSPACED = "\u0e00"
-# Vowel signs of Indian scripts: marks that take room (Mc), which \w does not count as part of a word.
-_VOWEL_SIGNS = "".join(chr(c) for c in range(0x900, 0x0E00) if unicodedata.category(chr(c)) == "Mc")
-_LETTER = rf"(?:[^\W_{_UNSPACED}]|[{_VOWEL_SIGNS}])"
+_LETTER = rf"(?:[^\W_{_UNSPACED}]|[{VOWEL_SIGNS}])"
 _WORD = re.compile(rf"[{_UNSPACED}]|{_LETTER}+(?:[@$!'’]+(?={_LETTER}){_LETTER}*)*|[@$!]+{_LETTER}[^\W_@$!]*")
 _ASCII_WORD = re.compile(r"[a-z0-9]+(?:[@$!']+[a-z0-9]+)*|[@$!]+[a-z0-9]+")
 _SEPARATORS = ",;:?()[]\"'"
