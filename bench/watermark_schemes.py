@@ -48,9 +48,9 @@ class Ours:
             return image, "refused"
         return marked, mark.id
 
-    def read(self, image: Image.Image, searched: bool) -> object:  # noqa: ARG002
+    def read(self, image: Image.Image, searched: bool) -> object:
         """The id, or None."""
-        found = watermark.detect(image, self.keys)
+        found = watermark.detect(image, self.keys, searched=searched)
         return found.id if found else None
 
     def right(self, found: object, expected: object) -> float:

@@ -47,7 +47,7 @@ class Image(TypedDict):
     height: int
     content_type: str
     seed: int
-    watermark_id: str
+    watermark_id: str | None
 
 
 class Finding(TypedDict):

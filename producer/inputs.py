@@ -10,7 +10,8 @@ import structlog
 
 from producer.errors import Refusal
 from producer.order import Source
-from safety.watermark import SMALLEST_SIDE
+from safety.marking import refused_below
+from safety.marking_schema import Marking
 from storage.errors import DatabaseUnavailable, FileMissing, ObjectMissing
 from storage.file_store import FileStore
 from storage.masks import check_inputs
@@ -59,6 +60,7 @@ class InputShelf:
     files: FileStore
     objects: ObjectStore
     max_pixels: int
+    marking: Marking
 
     def take(self, tenant_id: str, image: Source, mask: Source | None, params: InpaintParams) -> Inputs:
         """Both pictures, checked as the worker will check them; nothing is stored yet.
@@ -74,7 +76,7 @@ class InputShelf:
             )
         except PictureError as error:
             raise Refusal.of_field(error.field, error.code, error.message) from error
-        _refuse_unmarkable(checked.image.width, checked.image.height)
+        self._refuse_unmarkable(checked.image.width, checked.image.height)
         return inputs
 
     @contextmanager
@@ -107,6 +109,13 @@ class InputShelf:
             message = f"There is no file {source.id}: upload it with POST /v1/files and use the id that comes back."
             raise Refusal.of_field(field, "file_not_found", message) from None
 
+    def _refuse_unmarkable(self, width: int, height: int) -> None:
+        # Where no result may leave unmarked, painting a picture that cannot carry the mark would be for nothing.
+        least = refused_below(self.marking)
+        if min(width, height) < least:
+            message = f"The image is {width}x{height} pixels; each side must have {least} or more to carry a mark."
+            raise Refusal.of_field("image", "image_too_small", message)
+
     def _store(self, picture: Input, key: str, added: list[str]) -> Input:
         if picture.key is not None:
             return picture
@@ -122,10 +131,3 @@ class InputShelf:
             except Exception:
                 # The error on its way to the caller says more than this one would.
                 log.exception("input_left_behind", key=key)
-
-
-def _refuse_unmarkable(width: int, height: int) -> None:
-    # No result may leave unmarked, so painting a picture that cannot carry the mark would be for nothing.
-    if min(width, height) < SMALLEST_SIDE:
-        message = f"The image is {width}x{height} pixels; each side must have {SMALLEST_SIDE} or more to carry a mark."
-        raise Refusal.of_field("image", "image_too_small", message)

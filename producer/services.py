@@ -72,7 +72,7 @@ def open_services(storage: StorageSettings, safety: SafetySettings, producer: Pr
     doorbell = Doorbell(storage.redis_url)
     submissions, files = Submissions(database), FileStore(database, objects)
     webhooks, guard = WebhookStore(database), AddressGuard(producer.allowed_addresses)
-    shelf = InputShelf(files, objects, producer.max_pixels)
+    shelf = InputShelf(files, objects, producer.max_pixels, policy.marking)
     conduct = Conduct(StrikeStore(database), policy, producer.user_secret)
     return Services(
         settings=producer,

@@ -18,16 +18,16 @@ _SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrai
 class Claim:
     """What is stated about a result.
 
-    `mask_box` is the repainted area in pixels (left, top, right, bottom); `watermark_id` is `Mark.id`, and
-    `parent_mark_id` that of the mark which the input already carried. It names the input's origin even where the
-    input had lost its own credentials.
+    `mask_box` is the repainted area in pixels (left, top, right, bottom); `watermark_id` is `Mark.id`, None
+    where there was no room for a mark, and `parent_mark_id` that of the mark which the input already carried. It names
+    the input's origin even where the input had lost its own credentials.
     """
 
     title: str
     model: str
     software_version: str
     mask_box: tuple[int, int, int, int]
-    watermark_id: str
+    watermark_id: str | None
     parent_mark_id: str | None = None
 
 
@@ -64,17 +64,17 @@ def manifest(claim: Claim, content_type: str, has_parent: bool) -> dict[str, Any
     # C2PA wants every history to begin with one of these two.
     opened = {"action": "c2pa.opened", "parameters": {"ingredientIds": [_PARENT]}}
     created = {"action": "c2pa.created", "digitalSourceType": _SOURCE_TYPE}
-    marked = {"action": "c2pa.watermarked.bound", "description": f"invisible watermark {MARK_ALGORITHM}"}
-    actions = [opened if has_parent else created, _edited(claim), marked]
-    binding = {"alg": MARK_ALGORITHM, "blocks": [{"scope": {}, "value": claim.watermark_id}]}
+    actions = [opened if has_parent else created, _edited(claim)]
+    assertions = [{"label": "c2pa.actions.v2", "data": {"actions": actions}}]
+    if claim.watermark_id is not None:
+        actions.append({"action": "c2pa.watermarked.bound", "description": f"invisible watermark {MARK_ALGORITHM}"})
+        binding = {"alg": MARK_ALGORITHM, "blocks": [{"scope": {}, "value": claim.watermark_id}]}
+        assertions.append({"label": "c2pa.soft-binding", "data": binding})
     return {
         "claim_generator_info": [{"name": "inpaintd", "version": claim.software_version}],
         "title": claim.title,
         "format": content_type,
-        "assertions": [
-            {"label": "c2pa.actions.v2", "data": {"actions": actions}},
-            {"label": "c2pa.soft-binding", "data": binding},
-        ],
+        "assertions": assertions,
     }
 
 

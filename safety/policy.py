@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from safety.behavior_schema import Behavior
 from safety.entries import lists_named
 from safety.lexicon import PROPER_NAME
+from safety.marking_schema import Marking, Unmarked
 from safety.policy_files import PACKAGED, read_policy
 from safety.policy_schema import Category, PolicyDocument
 from safety.prompts import PromptRules
@@ -37,6 +38,7 @@ class Policy:
     result_rules: tuple[SignalRule, ...]
     retention: Retention
     behavior: Behavior
+    marking: Marking
 
     @property
     def label(self) -> str:
@@ -61,6 +63,7 @@ def load_policy(path: Path | None = None) -> Policy:
         result_rules=document.result_rules,
         retention=document.retention,
         behavior=document.behavior,
+        marking=document.marking,
     )
 
 
@@ -126,6 +129,8 @@ def _categories_named(document: PolicyDocument) -> Iterator[tuple[Place, str]]:
     for index, retry in enumerate(document.behavior.retries):
         yield ("behavior", "retries", index, "category"), retry.category
     yield ("behavior", "tenant", "category"), document.behavior.tenant.category
+    if document.marking.below_smallest is not Unmarked.REFUSE:
+        yield ("marking", "category"), document.marking.category
 
 
 def _repeated_ids(document: PolicyDocument) -> Iterator[tuple[Place, str]]:

@@ -6,6 +6,7 @@ from pydantic import Field, StringConstraints
 
 from safety.behavior_schema import Behavior
 from safety.entries import ENTRY_PATTERN
+from safety.marking_schema import Marking
 from safety.retention_schema import Retention
 from safety.signal_schema import RequiredSignal, SignalRule
 from safety.strict import RuleId, Severity, Strict
@@ -77,3 +78,4 @@ class PolicyDocument(Strict):
     result_rules: tuple[SignalRule, ...] = ()
     retention: Retention = Retention()
     behavior: Behavior
+    marking: Marking = Marking()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -85,7 +85,7 @@ class ResultImage:
     height: int
     content_type: str
     seed: int
-    watermark_id: str
+    watermark_id: str | None
 
     def as_dict(self) -> dict[str, Any]:
         """JSON for the job's row."""
@@ -103,9 +103,17 @@ class JobResult:
     marks: tuple[MarkRecord, ...] = ()
 
 
-def refuse_unmarked(images: Sequence[ResultImage]) -> None:
-    """Raises ValueError unless there are images and every one of them carries a watermark: no other becomes visible."""
-    if not images or not all(image.watermark_id for image in images):
+UNMARKED_RULE = "marking.too_small"
+"""The rule by whose finding a job's record says that the policy lets its images leave without a watermark."""
+
+
+def refuse_unmarked(images: Sequence[ResultImage], safety: Mapping[str, Any]) -> None:
+    """Raises ValueError unless there are images and every one carries a watermark: no other becomes visible.
+
+    But for images without one by the policy, which a finding in the record `safety` names.
+    """
+    named = any(finding["rule"] == UNMARKED_RULE for finding in safety.get("findings", ()))
+    if not images or not all(image.watermark_id or (named and image.watermark_id is None) for image in images):
         raise ValueError("only images that carry a watermark may become visible: mark them first")
 
 

@@ -45,13 +45,13 @@ class JobStore:
 
     def succeed(self, job: Job, result: JobResult, also: Sequence[Row] = ()) -> bool:
         """running -> succeeded, with the images now visible and their marks on record. Raises ValueError without."""
-        refuse_unmarked(result.images)
+        refuse_unmarked(result.images, result.safety)
         also = (*mark_rows(job, result), *also)
         return self._move(job, JobState.SUCCEEDED, _result(result), also=also)
 
     def hold_result(self, job: Job, result: JobResult, also: Sequence[Row] = ()) -> bool:
         """running -> held: the images lie in quarantine until a person decides. Raises ValueError without marks."""
-        refuse_unmarked(result.images)
+        refuse_unmarked(result.images, result.safety)
         values = {**_result(result), "held_at": HeldAt.RESULT}
         also = (*mark_rows(job, result), *also)
         return self._move(job, JobState.HELD, values, {"held_at": HeldAt.RESULT}, also)

@@ -49,7 +49,7 @@ class ReviewStore:
         ValueError for a result that is not marked.
         """
         if job.held_at is HeldAt.RESULT:
-            refuse_unmarked(job.images)
+            refuse_unmarked(job.images, job.safety)
             values: dict[str, Any] = {**FINISH, "state": JobState.SUCCEEDED, "safety": safety}
             return self._move(job, values, {"approved": True}, also)
         values = {"state": JobState.QUEUED, "held_at": None, "not_before": db_now(), "safety": safety}

@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 
+from safety.marking import require_room
 from safety.verdict import PASSING, Action
 from storage.also import Row
 from storage.errors import StorageError
@@ -22,7 +23,7 @@ from worker.heartbeat import Heartbeat
 from worker.images.compose import Composite, compose
 from worker.images.prepare import Prepared, prepare
 from worker.judgement import Judgement
-from worker.marking import MarkedImage, mark_and_sign
+from worker.marking import MarkedImage, Source, mark_and_sign
 from worker.outcomes import settle_error
 from worker.patience import patiently
 from worker.preview import JobPreviews
@@ -89,6 +90,8 @@ class Execution:
             self.stop(StopReason.CANCEL)
         inputs, image_bytes = self._load()
         prepared = prepare(inputs.image, inputs.mask, self._job.params)
+        size = (inputs.image.width, inputs.image.height)
+        require_room(self._tools.policy.marking, size, prepared.feather.region)
         if self._check_input(inputs, image_bytes):
             return
         results = self._inpaint(prepared)
@@ -154,9 +157,10 @@ class Execution:
     def _mark(self, composites: Sequence[Composite], inputs: Inputs, image_bytes: bytes) -> list[MarkedImage]:
         marked: list[MarkedImage] = []
         with self._watch.timed("mark"):
+            source = Source.of(image_bytes, inputs.image, self._tools.mark_keys)
             for made in composites:
                 self._sign.check()
-                marked.append(mark_and_sign(made, self._job, inputs.image, image_bytes, self._tools))
+                marked.append(mark_and_sign(made, self._job, source, self._tools))
         self._judgement.on_marked(marked)
         return marked
 
@@ -166,7 +170,7 @@ class Execution:
 
     def _finish(self, move: Move, saved: Sequence[Saved], receipt: dict[str, Any]) -> None:
         timings, record = self._watch.timings, self._judgement.record
-        images, marks = tuple(one.image for one in saved), tuple(one.mark for one in saved)
+        images, marks = tuple(one.image for one in saved), tuple(one.mark for one in saved if one.mark is not None)
         result = JobResult(images, {**receipt, "timings": timings}, record, self._model.identity, marks)
         reach("before_finish")
         # If this raises, nobody knows whether the row names the images: they stay, for the collector to judge.

@@ -13,6 +13,7 @@ from safety.behavior import INPUT, RESULT, charge
 from safety.checks import check_input, check_result
 from safety.evidence import Submission
 from safety.hashes import pdq
+from safety.marking import unmarked_findings
 from safety.verdict import Action, Verdict
 from storage.also import Row
 from storage.audit import Decision, Output, Pictures, PolicyId, Print, Stage
@@ -81,7 +82,8 @@ class Judgement:
         self._outputs = tuple(Output(_print(made.image.tobytes(), made.image)) for made in composites)
         before = Image.fromarray(inputs.image.rgb)
         verdicts = [check_result(made.image, made.region, self._policy, self._sources, before) for made in composites]
-        return self._add(Verdict.merge(*verdicts), RESULT)
+        unmarked = unmarked_findings(self._policy, composites[0].image.size, composites[0].region)
+        return self._add(Verdict.merge(Verdict.of(self._policy.label, unmarked), *verdicts), RESULT)
 
     def on_marked(self, marked: Sequence[MarkedImage]) -> None:
         """Notes the files that the results, in their order, became."""

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from io import BytesIO
 
+import numpy as np
 import structlog
+from numpy.typing import NDArray
 from PIL import Image
 
 from safety.authority import Authority
@@ -14,6 +16,8 @@ from safety.credentials import Claim, read, sign
 from safety.errors import CredentialsError, MarkError
 from safety.fingerprint import Fingerprint, fingerprint
 from safety.mark_keys import MarkKeys
+from safety.marking import can_carry
+from safety.marking_schema import Scope, Unmarked
 from safety.watermark import Mark, detect, embed, jpeg_trial
 from storage.job import Job
 from storage.params import OutputParams
@@ -30,67 +34,96 @@ log = structlog.get_logger(__name__)
 class MarkedImage:
     """A finished file. `width` and `height` are pixels, `mask_box` is the repainted area in them.
 
-    `manifest` holds the file's credentials once more, and `fingerprint` tells the picture from others.
+    `manifest` holds the file's credentials once more, and `fingerprint` tells the picture from others. There is no
+    watermark where the policy lets what is too small for one leave without.
     """
 
     data: bytes
     content_type: str
     width: int
     height: int
-    watermark_id: str
-    key_id: str
+    watermark_id: str | None
+    key_id: str | None
     mask_box: Box
     manifest: bytes
     fingerprint: Fingerprint
 
 
-def mark_and_sign(composite: Composite, job: Job, original: Picture, parent: bytes, tools: Tools) -> MarkedImage:
-    """The file that leaves the service; `parent` is the input as it was sent, `original` the same decoded.
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The input as it was sent, the same decoded, and the mark of ours that it carried, if any."""
+
+    data: bytes
+    picture: Picture
+    mark: Mark | None
+
+    @classmethod
+    def of(cls, data: bytes, picture: Picture, keys: MarkKeys) -> Source:
+        """Looks for the mark, which takes about 50 ms."""
+        return cls(data, picture, detect(Image.fromarray(picture.rgb), keys))
+
+
+def mark_and_sign(composite: Composite, job: Job, source: Source, tools: Tools) -> MarkedImage:
+    """The file that leaves the service.
 
     Raises MarkError when the mark cannot be read back from the file, and CredentialsError.
     """
-    encoded, mark = _marked_file(composite.image, job.params.output, original, tools.mark_keys)
+    original, marking = source.picture, tools.policy.marking
+    room = can_carry(marking, composite.image.size, composite.region)
+    if room or marking.below_smallest is Unmarked.REFUSE:
+        # A mark that lies all over the picture would be read instead of one in a part of it: it is written over.
+        where = composite.support if marking.scope is Scope.EDIT and source.mark is None else None
+        encoded, mark = _marked_file(composite.image, where, job.params.output, original, tools.mark_keys)
+    else:
+        encoded, mark = encode(composite.image, job.params.output, original), None
     claim = Claim(
         title=job.id,
         model=str(tools.models[job.params.model].identity["name"]),
         software_version=version("inpaintd"),
         mask_box=composite.region,
-        watermark_id=mark.id,
+        watermark_id=mark.id if mark else None,
+        parent_mark_id=source.mark.id if source.mark else None,
     )
     content_type = job.params.output.format.content_type
-    signed = sign(encoded, content_type, claim, tools.authority, parent, original.content_type)
-    _check_signed(signed.data, content_type, encoded, mark, tools.authority)
+    signed = sign(encoded, content_type, claim, tools.authority, source.data, original.content_type)
+    _check_signed(signed.data, content_type, encoded, claim, tools.authority)
     return MarkedImage(
         data=signed.data,
         content_type=content_type,
         width=composite.image.width,
         height=composite.image.height,
-        watermark_id=mark.id,
-        key_id=mark.key_id,
+        watermark_id=mark.id if mark else None,
+        key_id=mark.key_id if mark else None,
         mask_box=composite.region,
         manifest=signed.manifest,
         fingerprint=fingerprint(composite.image),
     )
 
 
-def _check_signed(data: bytes, content_type: str, encoded: bytes, mark: Mark, authority: Authority) -> None:
+def _check_signed(data: bytes, content_type: str, encoded: bytes, claim: Claim, authority: Authority) -> None:
     """Signing is the last hand on a file: it must have left the pixels alone, and its statement must read back."""
     stated = read(data, content_type, authority.root_pem)
-    if stated is None or not (stated.signed_here and stated.matches_pixels) or stated.watermark_id != mark.id:
+    if (
+        stated is None
+        or not (stated.signed_here and stated.matches_pixels)
+        or stated.watermark_id != claim.watermark_id
+    ):
         raise CredentialsError("The credentials of the result do not read back as they were signed.")
     before, after = (Image.open(BytesIO(file)) for file in (encoded, data))
     if before.mode != after.mode or before.size != after.size or before.tobytes() != after.tobytes():
         raise CredentialsError("Signing changed the pixels of the result.")
 
 
-def _marked_file(image: Image.Image, output: OutputParams, original: Picture, keys: MarkKeys) -> tuple[bytes, Mark]:
+def _marked_file(
+    image: Image.Image, where: NDArray[np.bool_] | None, output: OutputParams, original: Picture, keys: MarkKeys
+) -> tuple[bytes, Mark]:
     def reopened(picture: Image.Image) -> Image.Image:
         return Image.open(BytesIO(encode(picture, output, original)))
 
     # First a mark that also outlives a later JPEG of the file; where none does, one that outlives the file itself.
     for trial in (lambda picture: jpeg_trial(reopened(picture)), reopened):
         try:
-            marked, mark = embed(image, keys, trial=trial)
+            marked, mark = embed(image, keys, where, trial=trial)
         except MarkError as error:
             log.info("mark_trial_failed", problem=str(error))
             continue

@@ -26,21 +26,22 @@ MANIFEST_TYPE = "application/c2pa"
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """One stored image, and what is recorded of its mark; its credentials are stored beside it as well."""
+    """One stored image, and what is recorded of its mark; then its credentials are stored beside it as well."""
 
     image: ResultImage
-    mark: MarkRecord
+    mark: MarkRecord | None
 
     @property
-    def keys(self) -> tuple[str, str]:
+    def keys(self) -> tuple[str, ...]:
         """Where the image and its credentials lie in the object store."""
-        return self.image.key, self.mark.manifest_key
+        return (self.image.key,) if self.mark is None else (self.image.key, self.mark.manifest_key)
 
 
 def save(marked: Sequence[MarkedImage], job: Job, objects: ObjectStore, sign: StopSign, *, held: bool) -> list[Saved]:
     """Stores every image under a key of this attempt's own, in quarantine if a person must look first.
 
-    Its credentials are stored once more, apart from it, for they outlive it there and are found by the mark.
+    Its credentials are stored once more, apart from it, for they outlive it there and are found by its mark, if it
+    has one.
 
     Raises ObjectStoreUnavailable and RequestCanceled, each after removing what it had stored.
     """
@@ -54,7 +55,8 @@ def save(marked: Sequence[MarkedImage], job: Job, objects: ObjectStore, sign: St
             saved.append(Saved(_described(image, key, index, job), _marked(image, manifest_key, index)))
             reach("before_put")
             patiently(partial(objects.put, key, image.data, image.content_type), sign)
-            patiently(partial(objects.put, manifest_key, image.manifest, MANIFEST_TYPE), sign)
+            if saved[-1].mark is not None:
+                patiently(partial(objects.put, manifest_key, image.manifest, MANIFEST_TYPE), sign)
             reach("after_put")
         sign.check()
     except Exception:
@@ -88,7 +90,9 @@ def _described(image: MarkedImage, key: str, index: int, job: Job) -> ResultImag
     )
 
 
-def _marked(image: MarkedImage, manifest_key: str, index: int) -> MarkRecord:
+def _marked(image: MarkedImage, manifest_key: str, index: int) -> MarkRecord | None:
+    if image.watermark_id is None or image.key_id is None:
+        return None
     return MarkRecord(
         mark_id=image.watermark_id,
         key_id=image.key_id,

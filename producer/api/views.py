@@ -56,7 +56,7 @@ class ImageView(BaseModel):
     height: int
     content_type: str
     seed: int
-    watermark_id: str
+    watermark_id: str | None
 
 
 class Finding(BaseModel):

@@ -29,6 +29,7 @@ MODEL_CARD = {
     "known_copy": "block",
     "test_pattern": "review",
     "unchecked": "review",
+    "unmarked": "allow",
 }
 
 
@@ -65,7 +66,8 @@ def test_every_category_can_be_reached() -> None:
     by_prompt = {rule.category for rule in document.prompt_rules}
     by_score = {rule.category for _, rule in rules_on_signals(document)}
     by_past = {rule.category for rule in (*document.behavior.retries, document.behavior.tenant)}
-    assert by_prompt | by_score | by_past == document.categories.keys() - {"unchecked"}
+    by_size = {document.marking.category}
+    assert by_prompt | by_score | by_past | by_size == document.categories.keys() - {"unchecked"}
 
 
 def test_every_example_of_every_rule_comes_out() -> None:
