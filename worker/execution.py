@@ -139,15 +139,15 @@ class Execution:
         return [future.result() for future in futures]
 
     def _request(self, prepared: Prepared, index: int) -> InpaintRequest:
-        previews = self._previews() if index == 0 else None
+        previews = self._previews(prepared) if index == 0 else None
         return request_of(self._job, prepared, index, lambda step: self._note_step(index, step), previews)
 
-    def _previews(self) -> JobPreviews | None:
+    def _previews(self, prepared: Prepared) -> JobPreviews | None:
         """Where to show what is being made; nowhere unless the operator wants it and the request is plainly allowed."""
         if self._tools.previewer is None or not self._judgement.spotless:
             return None
         sources = self._tools.sources_of(self._job.params.model)
-        return self._tools.previewer.of(self._job, lambda: self._progress.step, sources)
+        return self._tools.previewer.of(self._job, lambda: self._progress.step, sources, prepared.image)
 
     def _check_results(self, composites: Sequence[Composite], inputs: Inputs) -> Action:
         self._sign.check()

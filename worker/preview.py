@@ -42,9 +42,12 @@ class Previewer:
         self._thread = threading.Thread(target=self._run, name="previewer", daemon=True)
         self._thread.start()
 
-    def of(self, job: Job, step: Callable[[], int], sources: Sequence[SignalSource]) -> JobPreviews:
-        """The previews of one job, which `step()` says how far it is, judged by `sources`."""
-        return JobPreviews(self, job, step, sources)
+    def of(self, job: Job, step: Callable[[], int], sources: Sequence[SignalSource], before: Pixels) -> JobPreviews:
+        """The previews of one job, which `step()` says how far it is, judged by `sources`.
+
+        `before` is what the model was shown, uint8 (h, w, 3): what appeared since is judged as in a result.
+        """
+        return JobPreviews(self, job, step, sources, before)
 
     def wants(self, step: int) -> bool:
         """Whether a preview after this step would be looked at."""
@@ -73,7 +76,8 @@ class Previewer:
     def _judge(self, pixels: Pixels, previews: JobPreviews) -> None:
         """Publishes what the policy allows without reservation; a signal that fails or is missing makes it more."""
         image = Image.fromarray(pixels)
-        verdict = check_result(image, (0, 0, *image.size), self._policy, previews.sources)
+        before = Image.fromarray(previews.before).resize(image.size)
+        verdict = check_result(image, (0, 0, *image.size), self._policy, previews.sources, before)
         if verdict.action is Action.ALLOW:
             job = previews.job
             self._publisher.progress(job.id, Live(job.attempt, previews.step(), job.steps, _data_uri(image)))
@@ -83,12 +87,18 @@ class JobPreviews:
     """What the engine is told to do with the previews of one job; see PreviewSink."""
 
     def __init__(
-        self, previewer: Previewer, job: Job, step: Callable[[], int], sources: Sequence[SignalSource]
+        self,
+        previewer: Previewer,
+        job: Job,
+        step: Callable[[], int],
+        sources: Sequence[SignalSource],
+        before: Pixels,
     ) -> None:
         self._previewer = previewer
         self.job = job
         self.step = step
         self.sources = sources
+        self.before = before
 
     def wants(self, step: int) -> bool:
         """See PreviewSink."""

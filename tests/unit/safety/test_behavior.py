@@ -1,4 +1,4 @@
-"""What a caller's past says about a request: the policy's own examples, and the laws that hold for any past."""
+"""What a caller's past says about a request, and the laws that hold for any past."""
 
 from __future__ import annotations
 
@@ -17,13 +17,12 @@ from safety.behavior import (
     Imprint,
     Run,
     charge,
-    is_bad,
     judge_behavior,
     seconds_to_wait,
     similarity,
     weight_together,
 )
-from safety.behavior_schema import Behavior, PastExample
+from safety.behavior_schema import Behavior
 from safety.policy import load_policy
 from safety.verdict import Action, Finding, Stage, Verdict
 
@@ -31,12 +30,6 @@ POLICY = load_policy()
 RULES = POLICY.behavior
 KEY = b"a key"
 MINUTE = 60.0
-RETRIES = [
-    (rule, example, applies)
-    for rule in RULES.retries
-    for examples, applies in ((rule.positive, True), (rule.negative, False))
-    for example in examples
-]
 
 
 @dataclass(frozen=True)
@@ -62,28 +55,6 @@ def refused(prompt: str, picture: bytes = b"picture", **changes: object) -> Past
 def rules_named(prompt: str, *past: Past, picture: bytes = b"picture", run: Run | None = None) -> list[str]:
     findings, _ = judge_behavior(Imprint.of(prompt, picture, KEY), past, run, RULES, POLICY.categories)
     return [finding.rule for finding in findings]
-
-
-@pytest.mark.parametrize(("rule", "example", "applies"), RETRIES)
-def test_retry_rules_judge_their_examples(rule, example, applies) -> None:  # type: ignore[no-untyped-def]
-    assert (similarity(words(example.refused), words(example.then)) >= rule.similarity) is applies
-
-
-def past_of(example: PastExample) -> list[Past]:
-    weights = [RULES.weights.get(severity, 0.0) for severity in example.severities]
-    return [Past(age_seconds=example.minutes_ago * MINUTE, weight=weight) for weight in weights if weight > 0]
-
-
-@pytest.mark.parametrize("applies", [True, False])
-def test_the_cool_down_judges_its_examples(applies: bool) -> None:
-    for example in RULES.cool_down.positive if applies else RULES.cool_down.negative:
-        assert (seconds_to_wait(past_of(example), RULES) > 0) is applies, example
-
-
-@pytest.mark.parametrize("applies", [True, False])
-def test_the_tenant_rule_judges_its_examples(applies: bool) -> None:
-    for example in RULES.tenant.positive if applies else RULES.tenant.negative:
-        assert is_bad(Run(example.strikes, example.requests), RULES) is applies, example
 
 
 def test_a_retry_on_the_same_picture_needs_a_person_and_names_its_rule() -> None:

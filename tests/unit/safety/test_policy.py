@@ -119,6 +119,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         ("    category: minor_sexual\n", "    category: minor_sexul\n", "no category `minor_sexul`"),
         ("  - id: prompt.nudify_from\n", "  - id: prompt.nudify\n", "`prompt.nudify` is used twice"),
         ("notices: [factuality]\n", "notices: [facts]\n", "no category `facts`"),
+        ("        threshold: 224\n", "        threshold: .nan\n", "input_signals.2.rules.0.threshold"),
     ],
 )
 def test_a_broken_policy_names_the_line(tmp_path: Path, old: str, new: str, says: str) -> None:

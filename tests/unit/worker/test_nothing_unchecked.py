@@ -195,10 +195,10 @@ def test_however_a_signal_breaks_no_preview_is_shown(bench: Bench, name: str) ->
     for way, answer in WAYS.items():
         notes = Notes()
         previewer = Previewer(1, notes, hurried(bench.tools.policy, name))  # type: ignore[arg-type]
-        previewer._judge(pixels, previewer.of(job, lambda: 1, [*others, Broken(name, answer)]))
-        previewer._judge(pixels, previewer.of(job, lambda: 1, others))
+        previewer._judge(pixels, previewer.of(job, lambda: 1, [*others, Broken(name, answer)], pixels))
+        previewer._judge(pixels, previewer.of(job, lambda: 1, others, pixels))
         assert notes.news == [], f"{name} {way}"
-        previewer._judge(pixels, previewer.of(job, lambda: 1, whole))
+        previewer._judge(pixels, previewer.of(job, lambda: 1, whole, pixels))
         assert len(notes.news) == 1, "a whole one is shown, or this would show nothing"
         previewer.close()
 

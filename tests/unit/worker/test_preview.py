@@ -19,6 +19,7 @@ from worker import preview as preview_module
 from worker.preview import JobPreviews, Previewer
 
 PIXELS = np.full((16, 24, 3), (200, 60, 20), np.uint8)
+BEFORE = np.full((128, 192, 3), (20, 60, 200), np.uint8)
 
 
 class Publisher:
@@ -62,7 +63,7 @@ def previewer(bench: Bench, publisher: Publisher, monkeypatch: pytest.MonkeyPatc
 
 
 def previews(bench: Bench, previewer: Previewer, *judges: Judge) -> JobPreviews:
-    return previewer.of(bench.store(steps=20), lambda: 7, [*of_images(judges), *bench.tools.sources])
+    return previewer.of(bench.store(steps=20), lambda: 7, [*of_images(judges), *bench.tools.sources], BEFORE)
 
 
 def shown(sink: JobPreviews, pixels: Any = PIXELS) -> None:
@@ -118,6 +119,23 @@ def test_anything_less_than_allowed_is_not_shown(
 ) -> None:
     shown(previews(bench, previewer, Judge(answer)))
     assert publisher.news == []
+
+
+class Comparing(Judge):
+    """Finds more of a concept in what is red than in what is blue."""
+
+    def scores(self, images: Sequence[Image.Image]) -> list[dict[str, float]]:
+        reds = [np.asarray(image)[..., 0].mean() > 100 for image in images]
+        return [{**CLEAN, "concept_1": -0.005 if red else -0.2} for red in reds]
+
+
+def test_what_appeared_since_the_input_is_judged_as_in_a_result(
+    bench: Bench, previewer: Previewer, publisher: Publisher
+) -> None:
+    shown(previews(bench, previewer, Comparing()))
+    assert publisher.news == []
+    shown(previews(bench, previewer, Comparing()), BEFORE[:16, :24])
+    assert len(publisher.news) == 1, "nothing appeared"
 
 
 def test_without_a_classifier_nothing_is_shown(bench: Bench, previewer: Previewer, publisher: Publisher) -> None:

@@ -32,6 +32,8 @@ from worker.tools import ServedModel, Tools
 SIDE = 96
 # Nothing listens there: no job needs live news.
 NO_REDIS = "redis://127.0.0.1:1/0"
+# Read once: it takes longer than a job does here.
+POLICY = load_policy()
 CLEAN = {"test_pattern": -0.2, "concept_1": -0.1}
 
 
@@ -74,10 +76,10 @@ class Bench:
             engine=engine,
             publisher=Publisher(NO_REDIS),
             models={"default": ServedModel({"alias": "default", "name": "grey", "sha256": "0" * 64}, [self.judge])},
-            policy=load_policy(),
+            policy=POLICY,
             mark_keys=MarkKeys.from_secret("a secret for tests only"),
             authority=load_or_create_authority(folder / "credentials"),
-            sources=calm_sources(load_policy()),
+            sources=calm_sources(POLICY),
         )
         self.heartbeat = Heartbeat(self.desk.leases, "w1")
 
