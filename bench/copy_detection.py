@@ -17,7 +17,8 @@ from PIL import Image, ImageOps
 
 from bench.watermark_attacks import brighter, cropped, jpeg, scaled, screenshot
 from bench.watermark_pictures import Sample, samples
-from safety.banks import BITS, COPY, Banked, HashBanks, bank_picture
+from safety.banks import COPY, Banked, HashBanks, bank_picture
+from safety.hash_index import BITS
 from safety.hash_tiles import tiled_hash
 
 KINDS = ("photograph", "texture", "dark", "bright", "drawing")

@@ -8,21 +8,18 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL.Image import Image
 
 from safety.errors import BankError
 from safety.evidence import Evidence, Scores
+from safety.hash_index import BITS, HashIndex
 from safety.hash_tiles import BANKED, TiledHash, tiled_hash
 from safety.hashes import MAX_DISTANCE, MIN_QUALITY
 
-BITS: Final = 256
 COPY: Final = BITS - MAX_DISTANCE
 """A likeness, in bits of 256, from which on two pictures count as copies."""
 _HEX = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"[a-z0-9_-]{1,40}")
-Words = NDArray[np.uint64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,18 +85,21 @@ def packaged() -> list[Banked]:
 
 
 class HashBanks:
-    """Every bank, ready to be searched: some 10 ms for the tiles of 1,000 pictures."""
+    """Every bank, ready to be searched: 32 ms for 1,000 pictures with their tiles, 160 ms for 10,000, on one core."""
 
     def __init__(self, entries: Iterable[Banked]) -> None:
         by_bank: dict[str, list[str]] = {}
         for entry in entries:
             by_bank.setdefault(entry.bank, []).extend(entry.hashes)
-        self._banks = {bank: _words(hashes) for bank, hashes in sorted(by_bank.items())}
+        self._banks = {bank: HashIndex(hashes) for bank, hashes in sorted(by_bank.items())}
 
     def likeness(self, found: TiledHash) -> dict[str, float]:
-        """By bank: how many of 256 bits the most similar pair of hashes has in common. Copies have 225 or more."""
-        sought = _words([turned.hex for hashes in (found.whole, *found.tiles) for turned in hashes])
-        return {bank: float(_closest(sought, known)) for bank, known in self._banks.items()}
+        """By bank: how many of 256 bits the most similar pair of hashes has in common, exact for copies (225 or more).
+
+        Of less similar pictures it may be less than that, down to 0.
+        """
+        sought = [turned.hex for hashes in (found.whole, *found.tiles) for turned in hashes]
+        return {bank: float(known.closest(sought)) for bank, known in self._banks.items()}
 
 
 class BankSource:
@@ -114,16 +114,3 @@ class BankSource:
     def measure(self, evidence: Evidence) -> Scores:
         """See SignalSource."""
         return {view: self._banks.likeness(tiled_hash(image)) for view, image in evidence.images.items()}
-
-
-def _words(hashes: Sequence[str]) -> Words:
-    """Hashes as rows of four 64-bit words."""
-    return np.frombuffer(bytes.fromhex("".join(hashes)), dtype=">u8").astype(np.uint64).reshape(-1, 4)
-
-
-def _closest(sought: Words, known: Words) -> int:
-    best = 0
-    for one in sought:
-        different = np.bitwise_count(known ^ one).sum(axis=1, dtype=np.uint16)
-        best = max(best, BITS - int(different.min(initial=BITS)))
-    return best
