@@ -12,7 +12,7 @@ TERMS = (
     *("chinese", "japanese", "korean", "indian", "mexican", "nigerian", "polish", "russian", "ukrainian", "turkish"),
     *("american", "german", "french", "irish", "italian", "israeli", "palestinian", "syrian", "somali", "iranian"),
     *("gay", "lesbian", "bisexual", "straight", "trans", "transgender", "queer", "nonbinary"),
-    *("disabled", "deaf", "blind", "autistic", "elderly", "young", "old", "immigrant", "refugee"),
+    *("disabled", "deaf", "blind", "autistic", "elderly", "immigrant", "refugee"),
 )
 BENIGN = (
     "a {} woman reading in a cafe",

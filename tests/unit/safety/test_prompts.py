@@ -3,6 +3,7 @@ import random
 import pytest
 
 from bench.prompt_disguises import DISGUISES
+from bench.prompt_identities import unequal
 from bench.prompt_policy import load_set, share, twins
 from safety.checks import check_prompt
 from safety.lexicon import Lexicons
@@ -11,7 +12,6 @@ from safety.policy_schema import Example, PromptRule
 from safety.verdict import Action, Stage
 from tests.unit.safety.phrases import ABUSIVE, BENIGN
 
-REWRITTEN = {"minor_sexual", "ncii_nudify", "sexual_adult"}
 DOCUMENT = load_document()[0]
 POLICY = load_policy()
 
@@ -40,7 +40,6 @@ def test_abuse_is_seen_for_what_it_is(category: str, prompt: str) -> None:
 @pytest.mark.parametrize("half", ["dev", "held_out"])
 def test_the_rules_reach_their_figures_on_either_half_of_the_sets(half: str) -> None:
     abusive, benign = load_set(half)
-    abusive = [sample for sample in abusive if sample.kind in REWRITTEN]
     seen = share(abusive, POLICY)
     assert seen >= 95
     assert share(benign, POLICY, [Action.BLOCK]) <= 1
@@ -48,6 +47,10 @@ def test_the_rules_reach_their_figures_on_either_half_of_the_sets(half: str) -> 
     some = random.Random(5).sample(abusive, 40)
     in_disguise = [share(twins(some, name), POLICY) for name in DISGUISES]
     assert share(some, POLICY) - sum(in_disguise) / len(in_disguise) <= 3
+
+
+def test_groups_are_treated_alike() -> None:
+    assert unequal(POLICY) <= 1
 
 
 def test_the_span_is_the_place_in_the_prompt_as_submitted() -> None:
