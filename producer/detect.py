@@ -140,19 +140,22 @@ def _credentials(found_in: Literal["file", "record"], content: Credentials | Non
 
 
 def _compared(image: Image.Image, looks: Pdq, known: KnownMark, mark: Mark | None) -> Match:
-    record = known.record
+    record, tries = known.record, list[Placement | None]()
     kept, size = Fingerprint.from_dict(record.fingerprint), (record.width, record.height)
-    copy = True if _is_copy(looks, kept) else None
     if mark is not None:
         view = as_marked(image, mark.lattice, size)
-        placement = place(view.image, kept, size, [view.scale])
-        if placement is not None and placement.fits:
-            return Match(known, True, placement, view)
-    if copy:
+        tries.append(place(view.image, kept, size, [view.scale]))
+        if tries[0] is not None and tries[0].fits:
+            return Match(known, True, tries[0], view)
+    if _is_copy(looks, kept):
         return Match(known, True, Placement(1.0, 0.0, 0.0, 0.0, image.width, image.height))
     # A mark may lie askew on what it was copied onto, and without one nothing is known of the size.
-    placement = place(image, kept, size, spread(_SMALLEST_SCALE, _LARGEST_SCALE))
-    return Match(known, placement.fits if placement else None, placement)
+    tries.append(place(image, kept, size, spread(_SMALLEST_SCALE, _LARGEST_SCALE)))
+    if tries[-1] is not None and tries[-1].fits:
+        return Match(known, True, tries[-1])
+    # Nobody is accused unless it fits neither as its mark lies nor in any other way.
+    strange = all(found is not None and found.fits is False for found in tries)
+    return Match(known, False if strange else None, tries[-1])
 
 
 def _is_copy(looks: Pdq, kept: Fingerprint) -> bool:

@@ -1,9 +1,10 @@
-"""The shape of the policy's section on the invisible mark."""
+"""The shape of the policy's section on the invisible mark and the visible label."""
 
 from enum import StrEnum
 
 from pydantic import Field
 
+from safety.label_schema import Label
 from safety.strict import Strict
 from safety.watermark import SMALLEST_SIDE
 
@@ -27,10 +28,11 @@ class Marking(Strict):
     """Where the mark lies, the smallest side in pixels that it is laid into, and what is done below that.
 
     What is smaller is not made at all, or it leaves with credentials only, at once or after a person's review, and a
-    finding of `category` says so.
+    finding of `category` says so. A `label` is drawn into every result before it is marked.
     """
 
     scope: Scope = Scope.FRAME
     smallest_side: int = Field(default=SMALLEST_SIDE, ge=SMALLEST_SIDE, le=4096)
     below_smallest: Unmarked = Unmarked.REFUSE
     category: str = "unmarked"
+    label: Label | None = None

@@ -103,6 +103,7 @@ class Execution:
             return
         held = action not in PASSING
         marked = self._mark(composites, inputs, image_bytes)
+        receipt |= _labels(marked)
         saved = self._save(marked, held=held)
         self._finish(self._tools.jobs.hold_result if held else self._tools.jobs.succeed, saved, receipt)
 
@@ -188,6 +189,12 @@ class Execution:
         live = Live(self._job.attempt, self._progress.step, self._job.steps)
         self._tools.publisher.progress(self._job.id, live)
         reach("mid_step")
+
+
+def _labels(marked: Sequence[MarkedImage]) -> dict[str, Any]:
+    """That a visible label covers a part of the picture, and where: it is the same in all images of a job."""
+    box = marked[0].label_box
+    return {} if box is None else {"label": {"box": list(box)}}
 
 
 def _receipt(prepared: Prepared, result: InpaintResult, composite: Composite) -> dict[str, Any]:

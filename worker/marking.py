@@ -15,6 +15,8 @@ from safety.authority import Authority
 from safety.credentials import Claim, read, sign
 from safety.errors import CredentialsError, MarkError
 from safety.fingerprint import Fingerprint, fingerprint
+from safety.label import draw_label
+from safety.label_schema import Label
 from safety.mark_keys import MarkKeys
 from safety.marking import can_carry
 from safety.marking_schema import Scope, Unmarked
@@ -34,7 +36,8 @@ log = structlog.get_logger(__name__)
 class MarkedImage:
     """A finished file. `width` and `height` are pixels, `mask_box` is the repainted area in them.
 
-    `manifest` holds the file's credentials once more, and `fingerprint` tells the picture from others. There is no
+    `label_box` is where the visible label stands, if there is one. `manifest` holds the file's credentials once more,
+    and `fingerprint` tells the picture from others. There is no
     watermark where the policy lets what is too small for one leave without.
     """
 
@@ -47,6 +50,7 @@ class MarkedImage:
     mask_box: Box
     manifest: bytes
     fingerprint: Fingerprint
+    label_box: Box | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +68,19 @@ class Source:
 
 
 def mark_and_sign(composite: Composite, job: Job, source: Source, tools: Tools) -> MarkedImage:
-    """The file that leaves the service.
+    """The file that leaves the service, with the visible label if the policy wants one.
 
     Raises MarkError when the mark cannot be read back from the file, and CredentialsError.
     """
     original, marking = source.picture, tools.policy.marking
+    image, label_box = _labeled(composite.image, marking.label)
     room = can_carry(marking, composite.image.size, composite.region)
     if room or marking.below_smallest is Unmarked.REFUSE:
         # A mark that lies all over the picture would be read instead of one in a part of it: it is written over.
         where = composite.support if marking.scope is Scope.EDIT and source.mark is None else None
-        encoded, mark = _marked_file(composite.image, where, job.params.output, original, tools.mark_keys)
+        encoded, mark = _marked_file(image, where, job.params.output, original, tools.mark_keys)
     else:
-        encoded, mark = encode(composite.image, job.params.output, original), None
+        encoded, mark = encode(image, job.params.output, original), None
     claim = Claim(
         title=job.id,
         model=str(tools.models[job.params.model].identity["name"]),
@@ -90,13 +95,14 @@ def mark_and_sign(composite: Composite, job: Job, source: Source, tools: Tools) 
     return MarkedImage(
         data=signed.data,
         content_type=content_type,
-        width=composite.image.width,
-        height=composite.image.height,
+        width=image.width,
+        height=image.height,
         watermark_id=mark.id if mark else None,
         key_id=mark.key_id if mark else None,
         mask_box=composite.region,
         manifest=signed.manifest,
-        fingerprint=fingerprint(composite.image),
+        fingerprint=fingerprint(image),
+        label_box=label_box,
     )
 
 
@@ -112,6 +118,14 @@ def _check_signed(data: bytes, content_type: str, encoded: bytes, claim: Claim, 
     before, after = (Image.open(BytesIO(file)) for file in (encoded, data))
     if before.mode != after.mode or before.size != after.size or before.tobytes() != after.tobytes():
         raise CredentialsError("Signing changed the pixels of the result.")
+
+
+def _labeled(image: Image.Image, label: Label | None) -> tuple[Image.Image, Box | None]:
+    # Before the mark, so that the mark lies on the label as well and cannot be had without it.
+    if label is None:
+        return image, None
+    labeled, box = draw_label(image, label)
+    return labeled, Box(*box)
 
 
 def _marked_file(

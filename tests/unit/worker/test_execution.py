@@ -15,12 +15,15 @@ from dataclasses import replace
 from io import BytesIO
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
 from safety.credentials import read
 from safety.fingerprint import Fingerprint, place
+from safety.label_schema import Corner, Label
 from safety.verdict import Action, Finding, Stage, Verdict
+from safety.watermark import detect
 from storage.job import HeldAt, Job, JobState
 from storage.mark_store import MarkStore
 from storage.review_store import ReviewStore
@@ -64,6 +67,26 @@ def test_the_mark_of_every_stored_result_is_on_record_with_its_credentials(bench
         found = place(Image.open(BytesIO(made)), kept, (image.width, image.height), [1.0])
         assert found is not None
         assert found.fits
+
+
+def test_a_label_that_the_policy_wants_is_drawn_before_the_mark_and_stands_in_the_receipt(bench: Bench) -> None:
+    plain = bench.run(seed=3)
+    marking = bench.tools.policy.marking.model_copy(update={"label": Label(text="AI", corner=Corner.TOP_LEFT)})
+    bench.tools = replace(bench.tools, policy=replace(bench.tools.policy, marking=marking))
+    done = bench.run(seed=3)
+    assert "label" not in plain.receipt
+    left, top, right, bottom = done.receipt["label"]["box"]
+    # What lies under it was untouched until then: the receipt speaks of the composite.
+    assert done.receipt["untouched"] == plain.receipt["untouched"]
+    before, after = (np.asarray(Image.open(BytesIO(bench.objects.get(job.images[0].key)))) for job in (plain, done))
+    assert after[top:bottom, left:right].min() < 40
+    assert after[top:bottom, left:right].max() > 200
+    rest = np.abs(after.astype(int) - before)
+    rest[top:bottom, left:right] = 0
+    assert rest.mean() < 10  # the two marks differ, nothing else
+    found = detect(Image.fromarray(after), bench.tools.mark_keys)
+    assert found is not None
+    assert found.id == done.images[0].watermark_id
 
 
 @pytest.mark.parametrize("keep", [True, False])
