@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from safety.inflection import forms
-from safety.readings import readings
+from safety.readings import bare
 from safety.text_normal import fold
 
 _NUMBERS = (
@@ -27,8 +28,7 @@ _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u
 _LIST = re.compile(r"<([a-z_]+)>")
 
 
-@dataclass(frozen=True, slots=True)
-class Element:
+class Element(NamedTuple):
     """One place of an entry: any of `keys` (folded words, perhaps with a star) or a hit of any of `lists`.
 
     `skip` words at most may stand before it.
@@ -39,6 +39,7 @@ class Element:
     skip: int = 0
 
 
+@lru_cache(maxsize=65536)
 def elements(entry: str) -> tuple[Element, ...]:
     """What `entry` (of the shape ENTRY_PATTERN) asks for, in order."""
     found: list[Element] = []
@@ -79,7 +80,7 @@ def _keys(word: str) -> Iterator[str]:
 
 def folded(word: str) -> str:
     """A word of an entry as words of a text are read."""
-    return readings(fold(word)[0])[0]
+    return bare(fold(word)[0])
 
 
 def _numbers(word: str) -> list[str]:

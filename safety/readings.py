@@ -21,13 +21,17 @@ _RUN = re.compile(r"(.)\1+")
 _ALL_DOUBLED = re.compile(r"(?:(.)\1)+")
 
 
+def bare(word: str) -> str:
+    """A folded word without its possessive and the signs in it: the first of its readings."""
+    return word if word.isalnum() else _NOT_WORD.sub("", _POSSESSIVE.sub("", word))
+
+
 @lru_cache(maxsize=8192)
 def readings(word: str) -> tuple[str, ...]:
     """The readings of `word`, as it stands first."""
-    bare = _POSSESSIVE.sub("", word)
-    found = [_NOT_WORD.sub("", bare)]
-    if _DISGUISED.search(bare) and (not bare.isdigit() or _SHORT_WORD.fullmatch(bare)):
-        found += _undisguised(bare)
+    found = [bare(word)]
+    if _DISGUISED.search(word) and (not word.isdigit() or _SHORT_WORD.fullmatch(word)):
+        found += _undisguised(_POSSESSIVE.sub("", word))
     # A doubled letter is ordinary spelling (rapping, barre), so only what no English word doubles is shortened.
     found += [_STRETCHED.sub(_shorten(keep), reading) for reading in found for keep in (1, 2)]
     found += [_RUN.sub(_shorten(1), reading) for reading in found[:3] if _is_stretched(reading)]
