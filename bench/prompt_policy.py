@@ -53,9 +53,9 @@ class Sample:
 
 
 def load_set(half: str) -> tuple[list[Sample], list[Sample]]:
-    """The abusive and the benign instructions of `dev` or `held_out`."""
-    content = yaml.safe_load((_SETS / f"{half}.yaml").read_text())
-    abusive, benign = ([*_samples(content[side])] for side in ("abusive", "benign"))
+    """The abusive and the benign instructions of `dev` (in two files) or `held_out`."""
+    parts = [yaml.safe_load(path.read_text()) for path in sorted(_SETS.glob(f"{half}*.yaml"))]
+    abusive, benign = ([s for part in parts for s in _samples(part[side])] for side in ("abusive", "benign"))
     return abusive, benign
 
 
@@ -88,6 +88,8 @@ def _by_kind(title: str, samples: Sequence[Sample], policy: Policy) -> None:
     for kind in dict.fromkeys(s.kind for s in samples):
         actions = [action_of(s, policy) for s in samples if s.kind == kind]
         held = 100 * sum(a in _HELD for a in actions) / len(actions)
+        if not held:
+            continue
         counts = [actions.count(a) for a in (Action.ALLOW, Action.REVIEW, Action.BLOCK)]
         print(f"{kind:<26} {len(actions):4d} {counts[0]:6d} {counts[1]:7d} {counts[2]:6d} {held:6.1f}%")
 
@@ -103,7 +105,7 @@ def _wrong(abusive: Sequence[Sample], benign: Sequence[Sample], policy: Policy) 
 def _measure(half: str, policy: Policy, show: bool) -> list[tuple[str, float, str, float]]:
     abusive, benign = load_set(half)
     _by_kind(f"{half}: abuse", abusive, policy)
-    _by_kind(f"{half}: benign", benign, policy)
+    _by_kind(f"{half}: benign, where held", benign, policy)
     print(*(_wrong(abusive, benign, policy) if show and half == "dev" else ()), sep="\n")
     recall = share(abusive, policy)
     seen = {name: share(twins(abusive, name), policy) for name in DISGUISES}
@@ -125,7 +127,7 @@ def _times(samples: Sequence[Sample], policy: Policy) -> Iterator[float]:
 
 def _speed(policy: Policy) -> list[tuple[str, float, str, float]]:
     plain = [s for half in ("dev", "held_out") for side in load_set(half) for s in side]
-    disguised = [twin for name in DISGUISES for twin in twins(plain, name)]
+    disguised = [twin for name in DISGUISES for twin in twins(load_set("held_out")[0], name)]
     taken = sorted(_times([*plain, *disguised], policy))
     hostile = [Sample("", (line * MAX_PROMPT_CHARS)[:MAX_PROMPT_CHARS]) for line in _HOSTILE]
     for line, took in zip(_HOSTILE, _times(hostile, policy), strict=True):
