@@ -106,6 +106,14 @@ def test_a_rule_may_judge_what_appeared() -> None:
     assert _checked(_scoring(CLEAN, same, CLEAN), strict, PICTURE).action is Action.ALLOW
 
 
+def test_a_rule_that_names_no_view_means_the_pictures_and_no_comparison() -> None:
+    strict = replace(POLICY, result_rules=(_combining(Bound(signal="concepts.*_0", above=-0.05)),))
+    below, above = CLEAN, CLEAN | {"concept_0": -0.01}
+    assert _checked(_scoring(below, below, above), strict, PICTURE).action is Action.ALLOW
+    assert _checked(_scoring(below, below, below), strict, PICTURE).action is Action.ALLOW
+    assert _checked(_scoring(below, above, below), strict, PICTURE).action is Action.REVIEW
+
+
 @pytest.mark.parametrize("flagged", [(CLEAN | {"test_pattern": 0.01}, CLEAN), (CLEAN, CLEAN | {"test_pattern": 0.01})])
 def test_the_test_pattern_is_held_wherever_it_shows(flagged: tuple[dict[str, float], dict[str, float]]) -> None:
     verdict = _checked(_scoring(*flagged))
@@ -119,6 +127,10 @@ def test_the_checkers_concepts_block() -> None:
     assert verdict.action is Action.BLOCK
     assert verdict.deciding is not None
     assert (verdict.deciding.rule, verdict.deciding.category) == ("result.sexual_content", "sexual_adult")
+
+
+def test_a_score_at_the_bar_is_not_above_it() -> None:
+    assert _checked(_scoring(CLEAN, CLEAN | {"concept_0": 0.0})).action is Action.ALLOW
 
 
 def test_special_care_concepts_flag_nothing_by_themselves() -> None:
