@@ -114,9 +114,9 @@ def _of_source(signals: Sequence[Signal], required: RequiredSignal, policy: Poli
             over.add(rule.id)
     found = [_finding(rule, policy, stage) for rule in required.rules if rule.id in over]
     if not own or any(s.error == _NOT_LOADED for s in own):
-        found.append(_unchecked(MISSING, policy, stage))
+        found.append(_unchecked(f"{MISSING}.{required.source}", policy, stage))
     elif any(s.value is None for s in own) or not _answered(own, required):
-        found.append(_unchecked(FAILED, policy, stage))
+        found.append(_unchecked(f"{FAILED}.{required.source}", policy, stage))
     return found
 
 
@@ -156,5 +156,6 @@ def _finding(rule: ScoreRule | SignalRule, policy: Policy, stage: Stage) -> Find
 
 
 def _unchecked(rule: str, policy: Policy, stage: Stage) -> Finding:
+    # The rule names its source, so that a person's word on one that failed does not cover another.
     category = policy.categories[UNCHECKED]
     return Finding(rule, UNCHECKED, category.severity, stage, category.action, category.message)

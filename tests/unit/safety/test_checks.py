@@ -140,7 +140,8 @@ def test_special_care_concepts_flag_nothing_by_themselves() -> None:
 @pytest.mark.parametrize("policy", [POLICY, PACKAGED])
 def test_a_missing_source_means_review(policy: Policy) -> None:
     verdict = check_result(PICTURE, REGION, policy, [])
-    assert (verdict.action, verdict.findings[0].rule) == (Action.REVIEW, "signal.missing")
+    assert verdict.action is Action.REVIEW
+    assert verdict.findings[0].rule == f"signal.missing.{policy.result_signals[0].source}"
     assert all(signal.error for signal in verdict.signals)
 
 
@@ -166,13 +167,13 @@ def _raises(images: Sequence[Image.Image]) -> list[dict[str, float]]:
 def test_a_failing_classifier_means_review(classifier: Classifier) -> None:
     verdict = _checked(classifier)
     assert verdict.action is Action.REVIEW
-    assert verdict.findings[0].rule == "signal.failed"
+    assert verdict.findings[0].rule == "signal.failed.concepts"
     assert any(signal.error for signal in verdict.signals)
 
 
 @pytest.mark.parametrize("before", [{"concept_0": math.nan}, {"special_0": 0.1}])
 def test_a_comparison_that_fails_means_review(before: dict[str, float]) -> None:
-    assert _checked(_scoring(CLEAN, CLEAN, before), before=PICTURE).findings[0].rule == "signal.failed"
+    assert _checked(_scoring(CLEAN, CLEAN, before), before=PICTURE).findings[0].rule == "signal.failed.concepts"
 
 
 def test_what_is_no_number_is_recorded_as_none_so_that_the_record_stays_json() -> None:
@@ -195,7 +196,7 @@ def test_a_classifier_that_hangs_means_review() -> None:
 
     verdict = _checked(Classifier(hang), _hasty(0.05))
     released.set()
-    assert (verdict.action, verdict.findings[0].rule) == (Action.REVIEW, "signal.failed")
+    assert (verdict.action, verdict.findings[0].rule) == (Action.REVIEW, "signal.failed.concepts")
     assert "0.05 s" in str(verdict.signals[0].error)
 
 
@@ -248,7 +249,7 @@ def test_a_rule_may_ask_for_several_signals_at_once(share: float, score: float, 
 def test_a_source_that_fails_means_review(scores: Scores | Exception) -> None:
     policy = _requiring("seen", rules=[_combining(Bound(signal="seen.thing", above=0.5))])
     verdict = check_input(_sent(), policy, [Source("seen", scores)])
-    assert (verdict.action, verdict.findings[0].rule) == (Action.REVIEW, "signal.failed")
+    assert (verdict.action, verdict.findings[0].rule) == (Action.REVIEW, "signal.failed.seen")
     assert verdict.signals[0].value is None
 
 

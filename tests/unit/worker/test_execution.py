@@ -110,7 +110,7 @@ def test_a_result_that_could_not_be_checked_waits_for_a_person(bench: Bench, ans
     bench.judge.answer = answer
     held = bench.run()
     assert held.state is JobState.HELD
-    assert "signal.failed" in [finding["rule"] for finding in held.safety["findings"]]
+    assert "signal.failed.concepts" in [finding["rule"] for finding in held.safety["findings"]]
     assert all(key.startswith("quarantine/") for key in bench.made())
 
 
