@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from skimage import data
@@ -22,9 +23,11 @@ from storage.database import Database, migrate
 from storage.errors import DatabaseUnavailable
 from storage.hash_bank_store import HashBankStore, Known
 from worker import sources
+from worker.pocket.pattern import draw_pattern
 from worker.sources import BanksInUse, open_sources
 
 CAT = Image.fromarray(data.cat()).convert("RGB")
+POLICY = load_policy()
 KEYS = MarkKeys.from_secret("a secret for tests only")
 
 
@@ -95,16 +98,24 @@ def test_every_source_of_the_packaged_policy_answers_and_an_ordinary_picture_pas
     mask = Image.new("L", CAT.size)
     mask.paste(255, (100, 100, 200, 200))
     sent = Submission(CAT, mask, b"", "image/png", "a hat")
-    verdict = check_input(sent, load_policy(), open_sources(database, KEYS, authority))
+    verdict = check_input(sent, POLICY, open_sources(database, KEYS, authority))
     assert (verdict.action, verdict.findings) == (Action.ALLOW, ())
     assert [signal.error for signal in verdict.signals if signal.error] == []
     signals = {signal.name: signal.value for signal in verdict.signals}
     assert {name.partition(".")[0] for name in signals} == {"mask", "prompt", "banks", "faces", "text", "origin"}
     assert signals["origin.own_mark"] == 0.0
     marked, _ = embed(CAT, KEYS)
-    again = check_input(replace(sent, image=marked), load_policy(), open_sources(database, KEYS, authority))
+    again = check_input(replace(sent, image=marked), POLICY, open_sources(database, KEYS, authority))
     assert {s.name: s.value for s in again.signals}["origin.own_mark"] == 1.0
     assert again.action is Action.ALLOW
+
+
+def test_the_test_pattern_sent_as_a_picture_waits_for_a_person(database: Database, tmp_path: Path) -> None:
+    pattern = Image.fromarray(draw_pattern(320).astype(np.uint8))
+    sent = Submission(pattern, Image.new("L", pattern.size, 255), b"", "image/png", "a hat")
+    authority = load_or_create_authority(tmp_path / "credentials")
+    verdict = check_input(sent, POLICY, open_sources(database, KEYS, authority))
+    assert (verdict.action, [finding.rule for finding in verdict.findings]) == (Action.REVIEW, ["input.test_pattern"])
 
 
 def test_a_copy_of_a_banked_picture_is_refused(database: Database, tmp_path: Path) -> None:
@@ -112,6 +123,6 @@ def test_a_copy_of_a_banked_picture_is_refused(database: Database, tmp_path: Pat
     authority = load_or_create_authority(tmp_path / "credentials")
     crop = CAT.crop((20, 20, 430, 290)).transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     sent = Submission(crop, Image.new("L", crop.size, 255), b"", "image/png", "a hat")
-    verdict = check_input(sent, load_policy(), open_sources(database, KEYS, authority))
+    verdict = check_input(sent, POLICY, open_sources(database, KEYS, authority))
     assert verdict.action is Action.BLOCK
     assert [finding.rule for finding in verdict.findings] == ["input.known_copy"]
