@@ -132,6 +132,13 @@ def lowered(above: int) -> list[sa.UpdateBase]:
     return [sa.update(audit_records).where(numbered(seq)).values(seq=seq - 1) for seq in range(above + 1, 7)]
 
 
+def linked(seq: int) -> sa.Update:
+    """Lets the record name the one before it, whichever that is."""
+    others = audit_records.alias()
+    before = sa.select(others.c.hash).where(others.c.seq == seq - 1).scalar_subquery()
+    return sa.update(audit_records).where(numbered(seq)).values(previous=before)
+
+
 def twin(seq: int) -> sa.Insert:
     """A record that looks like the one numbered 3, under this number."""
     names = ["record", "prompts", "hashes", "user", "commitments", "previous", "hash"]
@@ -151,6 +158,7 @@ def twin(seq: int) -> sa.Insert:
         ([sa.delete(audit_records).where(numbered(3))], 3, "Record 3 was removed"),
         ([sa.delete(audit_records).where(audit_records.c.seq.in_([1, 2]))], 1, "Records 1 to 2 were removed"),
         ([sa.delete(audit_records).where(numbered(3)), *lowered(3)], 3, "a record was removed there"),
+        ([sa.delete(audit_records).where(numbered(3)), *lowered(3), linked(3)], 3, "Record 3 .* changed"),
         ([*lifted(3), twin(4)], 4, "changed"),
         ([twin(0)], 0, "Record 0 .*inserted"),
         ([twin(7)], 7, "Record 7 was inserted"),

@@ -10,10 +10,13 @@ from storage.audit import Decision, PolicyId, Stage
 from storage.audit_rows import audit_row
 from storage.audit_store import AuditStore
 from storage.database import Database
+from storage.delivery_log import DeliveryLog
 from storage.errors import JobNotFound
 from storage.job import HeldAt, Job, JobState
 from storage.job_reader import JobReader
 from storage.review_store import ReviewStore
+from storage.webhook import DEFAULT_EVENTS
+from storage.webhook_store import WebhookStore
 from tests.jobs import VERDICT, Desk, result
 
 Move = Callable[[ReviewStore, Job], bool]
@@ -107,6 +110,23 @@ def test_a_word_on_the_request_is_none_on_the_result(desk: Desk, store: ReviewSt
     assert not approve(store, seen)
     assert not reject(store, seen)
     assert store.get(seen.id).state is JobState.HELD
+
+
+def test_a_word_on_an_earlier_attempt_is_none_on_a_later_one(desk: Desk, store: ReviewStore) -> None:
+    """Let run once, the job was held again at its request for something that nobody had seen then."""
+    seen = held_request(desk)
+    assert approve(store, seen)
+    assert desk.jobs.hold_request(desk.claim_one(), safety=VERDICT)
+    assert not approve(store, seen)
+    assert approve(store, store.get(seen.id))
+
+
+def test_whoever_waits_for_the_job_is_told_by_webhook(desk: Desk, store: ReviewStore, database: Database) -> None:
+    hook = WebhookStore(database).create(desk.tenant_id, "https://hooks.example/in", DEFAULT_EVENTS).id
+    approve(store, held_result(desk, store))
+    reject(store, held_request(desk))
+    sent = DeliveryLog(database).page(hook, desk.tenant_id).deliveries
+    assert sorted(delivery.type for delivery in sent) == ["job.blocked", "job.held", "job.held", "job.succeeded"]
 
 
 def test_held_jobs_are_listed_oldest_first_and_a_page_at_a_time(desk: Desk, store: ReviewStore) -> None:

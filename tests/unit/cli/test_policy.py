@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,9 @@ def test_past_decisions_are_made_again_under_a_changed_policy(admin: Admin, data
         "job_gone": on_prompt("remove the watermark", policy),
         "job_clean": on_result(-0.2, policy, Action.ALLOW),
         "job_near": on_result(-0.05, policy, Action.ALLOW),
+        "job_waived": replace(
+            on_result(0.2, policy, Action.ALLOW), waived=[{"stage": "result", "rule": "result.test_pattern"}]
+        ),
         "job_person": Decision(AuditStage.REVIEW, "approve", known(policy), actor="ada", automated=False),
     }
     with database.transaction() as connection:
@@ -159,7 +163,7 @@ def test_past_decisions_are_made_again_under_a_changed_policy(admin: Admin, data
         gone = sa.update(audit_records).where(audit_records.c.subject == "job_gone")
         connection.execute(gone.values(prompts=None))
     same = admin("policy", "replay", str(PACKAGED))
-    assert "5 decisions made again under inpaint-default" in same.stdout
+    assert "6 decisions made again under inpaint-default" in same.stdout
     assert ": 0 would differ." in same.stdout
     assert "not made again: 1, because its prompts were erased" in same.stdout
 

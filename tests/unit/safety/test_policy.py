@@ -79,24 +79,23 @@ def test_every_example_of_every_rule_comes_out() -> None:
 FIRST = load_document()[0].prompt_rules[0]
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "says"),
-    [
+def test_an_example_that_does_not_come_out_is_named_with_its_line(tmp_path: Path) -> None:
+    mistakes = [
         (f"- {FIRST.positive[0]}\n", "- a red scarf in spring\n", f"{FIRST.id} must apply and does not: 'a red scarf"),
         (f"- {FIRST.negative[0]}\n", f"- {FIRST.positive[0]}\n", f"{FIRST.id} must not apply and does: "),
         ("{test_pattern: 0.02}", "{test_pattern: -1.0}", "result.test_pattern must apply and does not"),
         ("severities: [6, 6, 6, 6]", "severities: []", "behavior.cooling_down must apply and does not"),
         ("{strikes: 50, requests: 250}", "{strikes: 1, requests: 250}", "behavior.tenant_strikes must apply"),
-    ],
-)
-def test_an_example_that_does_not_come_out_is_named_with_its_line(
-    tmp_path: Path, old: str, new: str, says: str
-) -> None:
-    line = TEXT[: TEXT.index(old)].count("\n") + 1
-    path = tmp_path / "policy.yaml"
-    path.write_text(TEXT.replace(old, new, 1))
-    (problem,) = check_policy(path).problems
-    assert problem.startswith(f"{path}, line {line}: {says}")
+    ]
+    path, text, expected = tmp_path / "policy.yaml", TEXT, []
+    for old, new, says in mistakes:
+        expected.append(f"{path}, line {TEXT[: TEXT.index(old)].count(chr(10)) + 1}: {says}")
+        text = text.replace(old, new, 1)
+    path.write_text(text)
+    problems = check_policy(path).problems
+    assert len(problems) == len(expected)
+    for start in expected:
+        assert any(problem.startswith(start) for problem in problems), start
 
 
 def test_an_operators_own_policy_is_used(tmp_path: Path) -> None:
