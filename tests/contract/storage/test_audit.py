@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -246,3 +247,12 @@ def test_equal_content_has_unlike_commitments(database: Database, store: AuditSt
     assert first.commitments is not None
     assert second.commitments is not None
     assert set(first.commitments.values()).isdisjoint(second.commitments.values())
+
+
+def test_the_latest_records_come_first_and_no_more_than_were_asked_for(database: Database, store: AuditStore) -> None:
+    add(database, 3)
+    assert store.latest(since=None, limit=9) == [], "what is not sealed proves nothing"
+    store.seal()
+    assert [record.seq for record in store.latest(since=None, limit=2)] == [3, 2]
+    (newest, *_) = store.latest(since=None, limit=1)
+    assert store.latest(since=newest.at + timedelta(seconds=1), limit=9) == []
