@@ -12,7 +12,7 @@ from safety.segmentation import Segmentation
 from safety.text_normal import Lattice, Token, words
 
 PROPER_NAME = "proper_name"
-"""A list that needs no entries: two words in a row that begin with a capital and are on no other list."""
+"""A list that needs no entries: two words that begin with a capital, after one that does not."""
 _SHORTEST_STEM = 3
 _SHORTEST_SPLIT = 5
 _LONGEST_WORD = 14
@@ -150,10 +150,10 @@ def _cut(token: Token, parts: Sequence[str]) -> Iterator[Token]:
 
 
 def _names(text: str, keys: _Keys) -> Iterator[Hit]:
-    for place, (left, right) in enumerate(pairwise(keys)):
-        (first, known), (second, also_known) = left[0], right[0]
-        apart = second.start - first.end == 1
-        if apart and not known and not also_known and all(_is_capitalized(text, t) for t in (first, second)):
+    tokens = [found[0][0] for found in keys]
+    for place, (before, first, second) in enumerate(zip(tokens, tokens[1:], tokens[2:], strict=False), start=1):
+        together = second.start - first.end == 1 and not _is_capitalized(text, before)
+        if together and _is_capitalized(text, first) and _is_capitalized(text, second):
             yield Hit(PROPER_NAME, place, place + 1, first.start, second.end)
 
 

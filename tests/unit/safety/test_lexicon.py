@@ -45,9 +45,9 @@ def test_what_an_entry_finds(text: str, name: str, found: list[str]) -> None:
     assert _found(text, name) == found
 
 
-def test_names_are_words_with_capitals_that_no_list_knows() -> None:
+def test_names_are_two_words_with_capitals_after_one_without() -> None:
     assert _found("she sees Gwen Harlow there", "proper_name") == ["Gwen Harlow"]
-    assert _found("Remove The gown of Gwen", "proper_name") == []
+    assert _found("Remove The Gown of Gwen", "proper_name") == []
 
 
 @pytest.mark.parametrize(
