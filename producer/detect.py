@@ -153,8 +153,8 @@ def _compared(image: Image.Image, looks: Pdq, known: KnownMark, mark: Mark | Non
     tries.append(place(image, kept, size, spread(_SMALLEST_SCALE, _LARGEST_SCALE)))
     if tries[-1] is not None and tries[-1].fits:
         return Match(known, True, tries[-1])
-    # Nobody is accused unless it fits neither as its mark lies nor in any other way.
-    strange = all(found is not None and found.fits is False for found in tries)
+    # Of many sizes one is always a little like it by chance: where the mark lies counts, if there is one.
+    strange = tries[0] is not None and tries[0].fits is False
     return Match(known, False if strange else None, tries[-1])
 
 

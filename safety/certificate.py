@@ -1,6 +1,7 @@
 """An operator's own certificate: refused at start, with a sentence, when it could not sign what others would trust."""
 
 import datetime as dt
+from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
@@ -11,8 +12,10 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+from PIL import Image
 
 from safety.authority import PURPOSES, Authority, load_or_create_authority, local_root, refuse_shared
+from safety.credentials import Claim, read, sign
 from safety.errors import CredentialsError, SettingsError
 from safety.settings import SafetySettings
 
@@ -55,7 +58,23 @@ def read_certificate(certificate: Path, key: Path) -> Authority:
     key_pem = private.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     ).decode()
-    return Authority(_pem(chain[-1]), "".join(map(_pem, chain)), key_pem, _algorithm(private, key))
+    authority = Authority(_pem(chain[-1]), "".join(map(_pem, chain)), key_pem, _algorithm(private, key))
+    _try(certificate, authority)
+    return authority
+
+
+def _try(certificate: Path, authority: Authority) -> None:
+    """Signs a dot as every result will be signed: the last word on a certificate is that of who reads it."""
+    dot = BytesIO()
+    Image.new("RGB", (1, 1)).save(dot, "PNG")
+    statement = Claim("trial", "none", "0", (0, 0, 1, 1), None)
+    found = read(sign(dot.getvalue(), "image/png", statement, authority).data, "image/png", authority.root_pem)
+    if found is None or not found.made_here:
+        why = ", ".join(dict.fromkeys(found.problems)) if found else "nothing reads back"
+        raise CredentialsError(
+            f"What {certificate} signs would not be trusted under the last certificate in it ({why}): list its issuers "
+            "after it, up to the root, and have it made for signing content (C2PA)."
+        )
 
 
 def _chain(path: Path) -> list[x509.Certificate]:

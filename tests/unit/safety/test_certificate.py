@@ -147,6 +147,12 @@ def test_anchors_need_no_private_key(office: Office, tmp_path: Path) -> None:
     assert trust_anchors(SafetySettings(credentials_dir=tmp_path / "none")) is None
 
 
+def test_a_certificate_without_its_issuers_is_refused_by_a_trial(office: Office, tmp_path: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    with pytest.raises(CredentialsError, match="list its issuers"):
+        open_authority(written(tmp_path, key, office.leaf(key)))
+
+
 def test_a_certificate_that_cannot_sign_is_refused_at_start(office: Office, tmp_path: Path) -> None:
     key, other = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     weak, odd = rsa.generate_private_key(65537, 1024), ec.generate_private_key(ec.BrainpoolP256R1())
