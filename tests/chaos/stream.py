@@ -22,10 +22,10 @@ RETRY_SECONDS = 0.2
 
 def pictures() -> tuple[str, str]:
     """A small picture and its mask, as data URIs."""
-    noise = np.random.default_rng(1).integers(60, 200, (SIDE, SIDE, 3), dtype=np.uint8)
+    grain = np.random.default_rng(1).integers(60, 200, (SIDE // 4, SIDE // 4, 3), dtype=np.uint8)
     mask = Image.new("L", (SIDE, SIDE), 0)
     ImageDraw.Draw(mask).rectangle([20, 20, 44, 44], fill=255)
-    return data_uri(Image.fromarray(noise)), data_uri(mask)
+    return data_uri(Image.fromarray(grain).resize((SIDE, SIDE))), data_uri(mask)
 
 
 class Stream:

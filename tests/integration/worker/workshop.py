@@ -42,8 +42,8 @@ class Workshop:
     def _put_inputs(self) -> None:
         mask = Image.new("L", (SIDE, SIDE), 0)
         ImageDraw.Draw(mask).rectangle([20, 20, 40, 40], fill=255)
-        noise = np.random.default_rng(1).integers(60, 200, (SIDE, SIDE, 3), dtype=np.uint8)
-        self.objects.put("inputs/t/image", png(Image.fromarray(noise)), "image/png")
+        grain = np.random.default_rng(1).integers(60, 200, (SIDE // 4, SIDE // 4, 3), dtype=np.uint8)
+        self.objects.put("inputs/t/image", png(Image.fromarray(grain).resize((SIDE, SIDE))), "image/png")
         self.objects.put("inputs/t/mask", png(mask), "image/png")
 
     def submit(self, **params: Any) -> Job:
