@@ -23,7 +23,7 @@ from safety.mark_read import Seen, fits, sightings
 from safety.mark_tile import TILE, Complex, Floats, Lines, band, slow_sync
 
 _SHORT_SIDES = (512, 1024)
-_LONGEST = 1536
+_LONGEST = 3
 _STEP = 0.008
 _TURNS = 0.007
 _BATCH = 64
@@ -70,11 +70,12 @@ class _Spectrum:
 
 def search(image: Image.Image, keys: MarkKeys) -> Found | None:
     """The mark of a picture in another geometry: about half a second where there is none."""
+    image = _middle(image)
     for side in _SHORT_SIDES:
         if side > _SHORT_SIDES[0] and min(image.size) < side * 0.7:
             break  # nothing more to see at a larger scale
         grey = mark_sight.luma(image, TILE * min(image.size) / side)
-        spectrum = _Spectrum.of(mark_sight.flatten(_middle(grey)))
+        spectrum = _Spectrum.of(mark_sight.flatten(grey))
         for ring in keys.rings:
             best = _best(spectrum, ring.sync_seed)
             for geometry in best:
@@ -90,9 +91,11 @@ def _lattice(geometry: Geometry) -> Lattice:
     return (a, b), (c, d)
 
 
-def _middle(grey: Floats) -> Floats:
-    top, left = (max(0, side - _LONGEST) // 2 for side in grey.shape)
-    return grey[top : top + _LONGEST, left : left + _LONGEST]
+def _middle(image: Image.Image) -> Image.Image:
+    """As much of a very long picture as is worth searching: it would be enlarged as a whole before."""
+    longest = _LONGEST * min(image.size)
+    left, top = (max(0, side - longest) // 2 for side in image.size)
+    return image.crop((left, top, image.width - left, image.height - top))
 
 
 def _best(spectrum: _Spectrum, seed: bytes) -> Sequence[Geometry]:
