@@ -11,6 +11,10 @@ import pytest
 import sqlalchemy as sa
 
 from safety.verdict import Action, Finding, Stage, Verdict
+from storage.also import add_rows
+from storage.audit import Decision, PolicyId
+from storage.audit import Stage as AuditStage
+from storage.audit_rows import audit_row
 from storage.audit_store import AuditStore
 from storage.audit_tables import audit_records
 from storage.database import Database
@@ -102,10 +106,11 @@ def test_a_word_without_name_or_reason_is_none(
 
 
 def test_the_chain_is_verified_against_an_anchor_and_a_changed_record_is_named(
-    admin: Admin, desk: Desk, database: Database
+    admin: Admin, database: Database
 ) -> None:
-    for job in [desk.submit(**HELD) for _ in range(3)]:
-        admin("review", "approve", job.id, *WORD, "context")
+    decision = Decision(AuditStage.PROMPT, "allow", PolicyId("p", "1.0.0", "0" * 64))
+    with database.transaction() as connection:
+        add_rows(connection, [audit_row(f"job_{number}", decision) for number in range(3)])
     assert "3 not sealed yet" in admin("audit", "verify").stdout
     AuditStore(database).seal()
     anchor = admin("audit", "head").stdout.strip()
