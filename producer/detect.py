@@ -125,7 +125,11 @@ class Detector:
         if hashlib.sha256(stored).hexdigest() != record.manifest_sha256:
             log.warning("stored_manifest_changed", key=record.manifest_key)
             return None
-        return _credentials("record", credentials.read(data, picture.content_type, anchors, stored))
+        try:
+            return _credentials("record", credentials.read(data, picture.content_type, anchors, stored))
+        except CredentialsError as error:
+            log.warning("stored_manifest_unreadable", key=record.manifest_key, error=str(error))
+            return None
 
 
 def _in_file(data: bytes, picture: Picture, anchors: str | None) -> FoundCredentials | None:

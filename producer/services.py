@@ -104,5 +104,6 @@ def _open_detector(
     if safety.mark_secret is None and safety.credentials_dir is None and safety.certificate is None:
         return None
     keys = MarkKeys.from_secret(safety.mark_secret) if safety.mark_secret else None
+    trust_anchors(safety)  # a certificate that cannot be read is told now
     # Asked for each time: the local authority is made by the first worker, perhaps after this process has started.
     return Detector(MarkStore(database), objects, keys, lambda: trust_anchors(safety), producer.max_pixels)

@@ -20,6 +20,7 @@ from producer.api.detect import BUSY_SECONDS, Examiners
 from producer.errors import ComeAgain
 from safety.certificate import open_authority
 from safety.credentials import Claim, Signed, sign
+from safety.errors import CredentialsError
 from safety.fingerprint import fingerprint
 from safety.mark_keys import MarkKeys
 from safety.settings import SafetySettings
@@ -251,6 +252,25 @@ def test_pictures_that_share_an_id_are_told_apart(tenant: Tenant, safety: Safety
     assert first.mark.id == second.mark.id
     for mine in (first, second):
         assert ask(tenant, encoded(mine.pixels, "JPEG", quality=90))["origin"]["job"] == mine.job
+
+
+def test_stored_credentials_that_are_gone_or_changed_are_not_shown(tenant: Tenant, safety: SafetySettings) -> None:
+    mine, objects = made(tenant, safety), tenant.stack.services.objects
+    (key,) = [key for key in keys(objects, "manifests/") if mine.job in key]
+    objects.put(key, mine.signed.manifest + b"x", "application/c2pa")
+    changed = ask(tenant, encoded(mine.pixels))
+    objects.delete(key)
+    gone = ask(tenant, encoded(mine.pixels))
+    for found in (changed, gone):
+        assert (found["made_here"], found["credentials"], found["origin"]["job"]) == (True, None, mine.job)
+
+
+def test_an_operators_certificate_that_cannot_be_read_stops_the_api(tmp_path: Path) -> None:
+    broken = SafetySettings(
+        mark_secret=SECRET, certificate=tmp_path / "none.pem", certificate_key=tmp_path / "none.key"
+    )
+    with pytest.raises(CredentialsError, match=r"none\.pem"), running(tmp_path, safety=broken):
+        pass
 
 
 def test_nothing_that_was_examined_is_kept(tenant: Tenant, safety: SafetySettings) -> None:
