@@ -114,8 +114,18 @@ class Lexicons:
 
     def _read(self, text: str) -> _Keys:
         lattice = self._parted(words(text, self._segments))
-        _rejoin(lattice, self._words)
+        for left, right in pairwise(lattice):
+            left += self._rejoined(left, right)
         return [[(token, self._keys(token.readings)) for token in tokens] for tokens in lattice]
+
+    def _rejoined(self, left: Sequence[Token], right: Sequence[Token]) -> Iterator[Token]:
+        """The word of which two neighbors are the halves ("rem ove"), unless both mean something by themselves."""
+        if len(left) == len(right) == 1:
+            first, second = left[0], right[0]
+            joined = first.readings[0] + second.readings[0]
+            split = len(joined) >= _SHORTEST_SPLIT and joined in self._words
+            if split and not (self._keys(first.readings) and self._keys(second.readings)):
+                yield Token(first.start, second.end, (joined,), 2)
 
     def _segments(self, row: str) -> list[str]:
         known = len(row) <= _LONGEST_WORD and self._keys(readings(row))
@@ -159,12 +169,3 @@ def _names(text: str, keys: _Keys) -> Iterator[Hit]:
 
 def _is_capitalized(text: str, token: Token) -> bool:
     return text[token.start].isupper() and text[token.start + 1 : token.end].islower()
-
-
-def _rejoin(lattice: Lattice, known: frozenset[str]) -> None:
-    """Adds the words of which two neighbors are the halves ("rem ove")."""
-    for left, right in pairwise(lattice):
-        if len(left) == len(right) == 1:
-            joined = left[0].readings[0] + right[0].readings[0]
-            if len(joined) >= _SHORTEST_SPLIT and joined in known:
-                left.append(Token(left[0].start, right[0].end, (joined,), 2))
