@@ -66,7 +66,7 @@ def clip(folder: Path) -> CLIPModel:
 
 
 def detector(folder: Path) -> YolosForObjectDetection:
-    config = YolosConfig(**TINY, image_size=[16, 16], patch_size=8, num_detection_tokens=3, **NAMED)
+    config = YolosConfig(**TINY, image_size=[16, 16], patch_size=8, num_detection_tokens=20, **NAMED)
     model = YolosForObjectDetection(config).eval()
     model.save_pretrained(folder)
     YolosImageProcessor(size={"height": 16, "width": 16}, do_pad=False).save_pretrained(folder)

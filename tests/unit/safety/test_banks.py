@@ -11,7 +11,7 @@ from safety.banks import COPY, Banked, BankSource, HashBanks, bank_picture, pack
 from safety.errors import BankError
 from safety.evidence import Evidence
 from safety.hash_tiles import tiled_hash
-from safety.hashes import pdq
+from safety.hashes import MIN_QUALITY, pdq
 from worker.pocket.pattern import draw_pattern
 
 NAMES = ("astronaut", "coffee", "cat", "coins", "camera")
@@ -74,6 +74,13 @@ def test_a_flat_picture_is_no_copy_and_cannot_be_banked(banks: HashBanks) -> Non
     assert likeness(banks, flat) == 0.0
     with pytest.raises(BankError, match="too flat"):
         bank_picture("known", flat, "for a test")
+
+
+def test_parts_that_are_too_flat_have_no_hash() -> None:
+    y, x = np.mgrid[:600, :600] - 300
+    glow = 100 + 60 * np.exp(-(x**2 + y**2) / 7200)
+    assert tiled_hash(Image.fromarray(glow.astype(np.uint8))).tiles == ()
+    assert {tile[0].quality >= MIN_QUALITY for tile in tiled_hash(photograph("astronaut")).tiles} == {True}
 
 
 def test_the_products_test_pattern_is_in_the_packaged_bank() -> None:

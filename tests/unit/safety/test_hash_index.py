@@ -26,5 +26,14 @@ def test_no_pair_is_ever_said_to_be_more_alike_than_it_is(known: list[str], soug
     assert HashIndex(known).closest(sought) <= expected
 
 
+@given(HASHES, st.lists(st.integers(0, 14), min_size=16, max_size=16), st.integers(0, 15), st.integers(0, 15))
+def test_the_one_stretch_that_agrees_but_for_a_bit_is_enough(
+    known: str, pairs: list[int], stretch: int, bit: int
+) -> None:
+    # Two bits turned over in every stretch but one, and a single bit in that one: 31 in all.
+    turned = sum(3 << (16 * k + low) for k, low in enumerate(pairs) if k != stretch) | 1 << (16 * stretch + bit)
+    assert HashIndex([known]).closest([f"{int(known, 16) ^ turned:064x}"]) == BITS - MAX_DISTANCE
+
+
 def test_a_bank_full_of_the_same_hash_is_searched_too() -> None:
     assert HashIndex(["ab" * 32] * 3000).closest(["ab" * 32] * 50) == BITS

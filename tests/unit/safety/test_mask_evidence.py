@@ -123,6 +123,14 @@ def test_a_mask_over_a_mark_in_a_corner_lies_on_print(name: str) -> None:
     assert aside["margin_share"] < 0.1
 
 
+def test_print_in_the_middle_is_no_mark_in_the_margin() -> None:
+    image = photograph("cat")
+    ImageDraw.Draw(image).text((150, 140), "(c) Studio 22", font=ImageFont.load_default(20), fill="white")
+    over = of_input(TextSource(), image, (145, 138, 285, 166))
+    assert over["mask_share"] > 0.25
+    assert over["margin_share"] == 0.0
+
+
 @pytest.mark.parametrize("size", [(1, 1), (3, 900), (900, 3)])
 def test_pictures_of_any_shape_are_measured(size: tuple[int, int]) -> None:
     image = Image.new("RGB", size, "teal")
