@@ -4,7 +4,7 @@ import pytest
 
 from bench.prompt_disguises import DISGUISES
 from bench.prompt_identities import unequal
-from bench.prompt_policy import load_set, share, twins
+from bench.prompt_policy import action_of, load_set, share, twins
 from safety.checks import check_prompt
 from safety.lexicon import Lexicons
 from safety.policy import load_document, load_policy
@@ -42,9 +42,10 @@ def test_the_rules_reach_their_figures_on_either_half_of_the_sets(half: str) -> 
     abusive, benign = load_set(half)
     seen = share(abusive, POLICY)
     assert seen >= 95
-    assert share(benign, POLICY, [Action.BLOCK]) <= 1
-    assert share(benign, POLICY, [Action.REVIEW]) <= 3
-    some = random.Random(5).sample(abusive, 40)
+    actions = [action_of(sample, POLICY) for sample in benign]
+    assert actions.count(Action.BLOCK) <= 0.01 * len(benign)
+    assert actions.count(Action.REVIEW) <= 0.03 * len(benign)
+    some = random.Random(5).sample(abusive, 30)
     in_disguise = [share(twins(some, name), POLICY) for name in DISGUISES]
     assert share(some, POLICY) - sum(in_disguise) / len(in_disguise) <= 3
 
