@@ -25,10 +25,8 @@ from safety.mark_tile import TILE, layout
 from safety.mark_write import Writing, change, painted
 
 SMALLEST_SIDE = 64
-_FAINT = (43.0, 41.5)
 _DECIBELS = (40.15, 38.5, 36.5, 34.5, 32.0, 29.5)
-"""Distances to the picture before, within the marked region, that are tried in turn. The faint ones are taken only if
-the mark outlives far more than the file that is about to be made."""
+"""Distances to the picture before, within the marked region, that are tried in turn."""
 
 Box = tuple[int, int, int, int]
 Trial = Callable[[Image.Image], Image.Image]
@@ -49,27 +47,9 @@ class Mark:
 
 def jpeg_trial(marked: Image.Image) -> Image.Image:
     """What a JPEG of quality 80 leaves of a picture."""
-    return _jpeg(marked, 80)
-
-
-def _jpeg(picture: Image.Image, quality: int) -> Image.Image:
     buffer = io.BytesIO()
-    picture.convert("RGB").save(buffer, "JPEG", quality=quality)
+    marked.convert("RGB").save(buffer, "JPEG", quality=80)
     return Image.open(buffer)
-
-
-def _spoiled(marked: Image.Image) -> Image.Image:
-    """What a JPEG of quality 30 leaves of a picture."""
-    return _jpeg(marked, 30)
-
-
-def _middle(marked: Image.Image) -> Image.Image:
-    """The middle quarter of a picture, less what a JPEG of quality 50 costs."""
-    width, height = marked.size
-    return _jpeg(marked.crop((width // 4, height // 4, width // 4 * 3, height // 4 * 3)), 50)
-
-
-_HARSH = (_spoiled, _middle)
 
 
 def embed(
@@ -93,14 +73,13 @@ def embed(
     tile = mark_sight.period(image.size)
     grey = mark_sight.luma(image, tile)
     weight = _weight(where, (grey.shape[1], grey.shape[0]))
-    for decibels in (*_FAINT, *_DECIBELS):
+    for decibels in _DECIBELS:
         error = 255**2 / 10 ** (decibels / 10)
         marked = painted(image, change(grey, weight, writing, error), where, error)
         read = find(marked, keys)
         if read is None or read.message != message:
             continue
-        trials = (trial, *_HARSH) if decibels in _FAINT else (trial,)
-        if all(_says(message, one(marked), keys) for one in trials):
+        if _says(message, trial(marked), keys):
             return marked, _mark(read, _psnr(image, marked))
     raise MarkError(
         f"The watermark does not read back from this {image.width} x {image.height} picture at any strength, so "
