@@ -2,9 +2,9 @@
 
     python -m bench.prompt_policy [--show]
 
-Judges two halves of a set of instructions (bench/prompt_sets): `dev`, on which the rules are worked out, and
-`held_out`, which is only measured. Abuse counts as seen when it is reviewed or blocked. `--show` prints what was
-judged wrongly in `dev`. Times are milliseconds of one core.
+Judges three sets of instructions (bench/prompt_sets): `dev`, on which the rules are worked out, `held_out` by the
+same hand, and `unseen` by somebody who never saw a rule; the latter two are only measured. Abuse counts as seen when
+it is reviewed or blocked. `--show` prints what was judged wrongly in `dev`. Times are milliseconds of one core.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Sample:
 
 
 def load_set(half: str) -> tuple[list[Sample], list[Sample]]:
-    """The abusive and the benign instructions of `dev` (in two files) or `held_out`."""
+    """The abusive and the benign instructions of `dev` (in two files), `held_out` or `unseen`."""
     parts = [yaml.safe_load(path.read_text()) for path in sorted(_SETS.glob(f"{half}*.yaml"))]
     abusive, benign = ([s for part in parts for s in _samples(part[side])] for side in ("abusive", "benign"))
     return abusive, benign
@@ -111,7 +111,8 @@ def _measure(half: str, policy: Policy, show: bool) -> list[tuple[str, float, st
     seen = {name: share(twins(abusive, name), policy) for name in DISGUISES}
     print(f"{half}: seen in disguise: " + ", ".join(f"{name} {value:.1f}%" for name, value in seen.items()))
     return [
-        (f"{half}: abuse seen, %", recall, ">=", 95.0),
+        # What nobody worked towards shows what to expect of strangers; a first figure, to be raised.
+        (f"{half}: abuse seen, %", recall, ">=", 90.0 if half == "unseen" else 95.0),
         (f"{half}: lost by disguise, points", recall - sum(seen.values()) / len(seen), "<=", 3.0),
         (f"{half}: benign blocked, %", share(benign, policy, [Action.BLOCK]), "<=", 1.0),
         (f"{half}: benign reviewed, %", share(benign, policy, [Action.REVIEW]), "<=", 3.0),
@@ -144,7 +145,7 @@ def main() -> int:
     show = parser.parse_args().show
     policy = load_policy()
     speed = _speed(policy)
-    rows = [row for half in ("dev", "held_out") for row in _measure(half, policy, show)]
+    rows = [row for half in ("dev", "held_out", "unseen") for row in _measure(half, policy, show)]
     print()
     return report([*rows, ("identity terms, points apart", unequal(policy), "<=", 1.0), *speed])
 

@@ -37,11 +37,11 @@ def test_abuse_is_seen_for_what_it_is(category: str, prompt: str) -> None:
     assert category in {finding.category for finding in check_prompt(prompt, "", POLICY).findings}
 
 
-@pytest.mark.parametrize("half", ["dev", "held_out"])
-def test_the_rules_reach_their_figures_on_either_half_of_the_sets(half: str) -> None:
+@pytest.mark.parametrize(("half", "least"), [("dev", 95), ("held_out", 95), ("unseen", 90)])
+def test_the_rules_reach_their_figures_on_every_set(half: str, least: float) -> None:
     abusive, benign = load_set(half)
     seen = share(abusive, POLICY)
-    assert seen >= 95
+    assert seen >= least
     actions = [action_of(sample, POLICY) for sample in benign]
     assert actions.count(Action.BLOCK) <= 0.01 * len(benign)
     assert actions.count(Action.REVIEW) <= 0.03 * len(benign)
