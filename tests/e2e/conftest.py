@@ -1,4 +1,7 @@
-"""One deployment for all tests of this folder, for it takes half a minute to start, and what they send to it."""
+"""One deployment for all tests of a file, for it takes half a minute to start, and what they send to it.
+
+It ends with the file: its worker would take the rings of whoever uses the same Redis next.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ SIZE = 128
 BOX = (32, 32, 96, 96)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def deployment(
     tmp_path_factory: pytest.TempPathFactory, postgres_server: str, redis_url: str, s3_server: servers.S3Server
 ) -> Iterator[Service]:
@@ -79,7 +82,7 @@ class Stores:
         Collector(RetentionStore(self.database), self.objects, -86400.0, threading.Event()).collect()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def stores(deployment: Service) -> Iterator[Stores]:
     """The deployment's own database and object store."""
     settings = StorageSettings.from_env(deployment.env)
@@ -88,7 +91,7 @@ def stores(deployment: Service) -> Iterator[Stores]:
     database.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def picture() -> Image.Image:
     """A greenish gradient with grain: every pixel is easy to tell from its neighbour."""
     rng = np.random.default_rng(5)
@@ -96,7 +99,7 @@ def picture() -> Image.Image:
     return Image.fromarray((ramp + rng.integers(-12, 12, (SIZE, SIZE, 3))).clip(0, 255).astype(np.uint8))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def mask() -> Image.Image:
     """White in BOX."""
     drawn = Image.new("L", (SIZE, SIZE), 0)
