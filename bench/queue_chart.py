@@ -10,6 +10,7 @@ from bench.charts import INK, OTHERS, OURS, chart
 NAMES = {
     "celery": "Celery task that\nwrites a status row",
     "procrastinate": "procrastinate",
+    "audited": "inpaintd with\naudit records",
     "inpaintd": "inpaintd",
 }
 
@@ -21,7 +22,7 @@ def draw_chart(path: Path, drained: dict[str, list[float]]) -> None:
         for place, name in enumerate(NAMES):
             ratios = [rate / base for rate in drained[name]]
             median = statistics.median(ratios)
-            axes.barh(place, median, color=OURS if name == "inpaintd" else OTHERS, height=0.6)
+            axes.barh(place, median, color=OURS if name in ("inpaintd", "audited") else OTHERS, height=0.6)
             axes.plot(ratios, [place] * len(ratios), "o", color=INK, markersize=4)
             axes.text(max(ratios) + 0.06, place, f"{median:.1f}x", va="center")
         axes.set_yticks(range(len(NAMES)), list(NAMES.values()))

@@ -1,6 +1,6 @@
 """Worker processes that the queue benchmark drains: ours and two peers, each doing nothing but its bookkeeping.
 
-python -m bench.queue_systems inpaintd|procrastinate DATABASE_URL REDIS_URL CONCURRENCY
+python -m bench.queue_systems inpaintd|audited|procrastinate DATABASE_URL REDIS_URL CONCURRENCY
 celery -A bench.celery_system worker ...   (Celery wants a module of its own)
 """
 
@@ -30,7 +30,8 @@ MODEL = {"alias": "default", "name": "null", "sha256": "f" * 64}
 class NullRun:
     """A job whose engine takes no time: lease, progress and finish are the product's own."""
 
-    def __init__(self, job: Job, jobs: JobStore, heartbeat: Heartbeat) -> None:
+    def __init__(self, job: Job, jobs: JobStore, heartbeat: Heartbeat, *, audited: bool) -> None:
+        self._audited = audited
         self._job = job
         self._jobs = jobs
         self._heartbeat = heartbeat
@@ -40,7 +41,8 @@ class NullRun:
         self._heartbeat.watch(self._job, lambda _order: None)
         key = f"results/{self._job.id}/{self._job.attempt}-0"
         image = ResultImage(0, key, "0" * 64, 512, 512, "image/png", 7, "abc")
-        self._jobs.succeed(self._job, JobResult((image,), RECEIPT, SAFETY, MODEL), [result_record(self._job.id)])
+        records = [result_record(self._job.id)] if self._audited else []
+        self._jobs.succeed(self._job, JobResult((image,), RECEIPT, SAFETY, MODEL), records)
         self._heartbeat.forget(self._job)
 
     def stop(self, reason: StopReason) -> None:
@@ -54,14 +56,14 @@ class NullRun:
         """There is nothing to let go."""
 
 
-def run_inpaintd(database_url: str, redis_url: str, concurrency: int) -> None:
+def run_inpaintd(database_url: str, redis_url: str, concurrency: int, *, audited: bool) -> None:
     """The product's worker process, rung by Celery: claims, leases, beats and group commits are its own."""
     database, app = Database(database_url), make_app(redis_url)
     jobs, leases = JobStore(database), LeaseStore(database)
     heartbeat = Heartbeat(leases, "bench")
     slots = Slots(
         lambda limit, alone: leases.claim("bench", models=["default"], limit=limit, alone=alone),
-        lambda job: NullRun(job, jobs, heartbeat),
+        lambda job: NullRun(job, jobs, heartbeat, audited=audited),
         lambda: True,
         concurrency,
     )
@@ -93,7 +95,7 @@ async def run_procrastinate(database_url: str, concurrency: int) -> None:
 
 if __name__ == "__main__":
     name, url, redis_url, count = sys.argv[1:5]
-    if name == "inpaintd":
-        run_inpaintd(url, redis_url, int(count))
+    if name in ("inpaintd", "audited"):
+        run_inpaintd(url, redis_url, int(count), audited=name == "audited")
     else:
         asyncio.run(run_procrastinate(url, int(count)))
