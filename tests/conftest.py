@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
 
 from storage.database import Database, migrate
 from storage.object_store import ObjectStore, open_object_store
@@ -15,6 +16,10 @@ from storage.settings import StorageSettings
 from tests import servers
 
 _numbers = itertools.count()
+
+# No property depends on how fast a machine is: by default an example of more than 200 ms fails.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 # The default writes tracebacks with every local variable, which takes seconds and hides the test's own words.
 structlog.configure(processors=[structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)])
