@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -94,9 +95,8 @@ def show(job_id: str, save: Path | None, json_output: bool) -> None:
 @JSON
 def approve(job_id: str, actor: str, reason: Approval, note: str | None, json_output: bool) -> None:
     """Let the job JOB pass: a held result is released as it is, a held request goes into the queue."""
-    policy = load_policy(SafetySettings.from_env().policy)
-    with open_database(check_database, check_schema) as database:
-        job = Reviewer(ReviewStore(database), policy).approve(job_id, Word(actor, Approval(reason), note))
+    with _reviewer() as reviewer:
+        job = reviewer.approve(job_id, Word(actor, Approval(reason), note))
     _print(job, json_output=json_output)
 
 
@@ -106,10 +106,16 @@ def approve(job_id: str, actor: str, reason: Approval, note: str | None, json_ou
 @JSON
 def reject(job_id: str, actor: str, reason: Rejection, note: str | None, json_output: bool) -> None:
     """Block the job JOB for good; pictures that were made for it are deleted."""
+    with _reviewer() as reviewer:
+        job = reviewer.reject(job_id, Word(actor, Rejection(reason), note))
+    _print(job, json_output=json_output)
+
+
+@contextmanager
+def _reviewer() -> Iterator[Reviewer]:
     policy = load_policy(SafetySettings.from_env().policy)
     with open_database(check_database, check_schema) as database:
-        job = Reviewer(ReviewStore(database), policy).reject(job_id, Word(actor, Rejection(reason), note))
-    _print(job, json_output=json_output)
+        yield Reviewer(ReviewStore(database), policy)
 
 
 def _print(job: Job, *, json_output: bool) -> None:
