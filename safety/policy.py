@@ -14,6 +14,7 @@ from safety.policy_files import PACKAGED, read_policy
 from safety.policy_schema import Category, PolicyDocument
 from safety.prompts import PromptRules
 from safety.retention_schema import Retention
+from safety.review_schema import Review
 from safety.signal_schema import RequiredSignal, SignalRule
 from safety.signal_sections import rules_on_signals, unmeasured
 from safety.verdict import Action
@@ -39,6 +40,7 @@ class Policy:
     retention: Retention
     behavior: Behavior
     marking: Marking
+    review: Review
 
     @property
     def label(self) -> str:
@@ -64,6 +66,7 @@ def load_policy(path: Path | None = None) -> Policy:
         retention=document.retention,
         behavior=document.behavior,
         marking=document.marking,
+        review=document.review,
     )
 
 
@@ -129,6 +132,11 @@ def _categories_named(document: PolicyDocument) -> Iterator[tuple[Place, str]]:
     for index, retry in enumerate(document.behavior.retries):
         yield ("behavior", "retries", index, "category"), retry.category
     yield ("behavior", "tenant", "category"), document.behavior.tenant.category
+    for index, queue in enumerate(document.review.queues):
+        for category in queue.categories:
+            yield ("review", "queues", index, "categories"), category
+    for category in document.review.exposure.daily:
+        yield ("review", "exposure", "daily", category), category
     if document.marking.below_smallest is not Unmarked.REFUSE:
         yield ("marking", "category"), document.marking.category
 

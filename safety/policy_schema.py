@@ -8,6 +8,7 @@ from safety.behavior_schema import Behavior
 from safety.entries import ENTRY_PATTERN
 from safety.marking_schema import Marking
 from safety.retention_schema import Retention
+from safety.review_schema import Review
 from safety.signal_schema import RequiredSignal, SignalRule
 from safety.strict import RuleId, Severity, Strict
 from safety.verdict import Action
@@ -79,3 +80,4 @@ class PolicyDocument(Strict):
     retention: Retention = Retention()
     behavior: Behavior
     marking: Marking = Marking()
+    review: Review

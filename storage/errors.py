@@ -13,6 +13,10 @@ StorageError
 ├── DeliveryNotFound       no such delivery of this webhook
 ├── TooManyWebhooks        the tenant has as many webhooks as it may have
 ├── WebhookDisabled        nothing is sent to this webhook
+├── CaseNotFound           no such case
+├── CaseLost               somebody else holds the case, or it is decided
+├── ModeratorNotFound      no account of this name
+├── NameTaken              there is an account of this name already
 ├── ObjectMissing          the object store holds nothing under that key
 ├── ObjectStoreUnavailable the object store did not answer; worth a retry
 ├── DatabaseUnavailable    the database did not answer; worth a retry
@@ -55,6 +59,22 @@ class TooManyRequests(LimitReached):
 
 class CoolingDown(LimitReached):
     """Requests of this end-user of the tenant are refused for a time, because too many of them had to be."""
+
+
+class CaseNotFound(StorageError):
+    """No case has this id."""
+
+
+class CaseLost(StorageError):
+    """The case is not the caller's to decide: its lease ran out, another holds it, or it is decided."""
+
+
+class ModeratorNotFound(StorageError):
+    """No moderator has this name."""
+
+
+class NameTaken(StorageError):
+    """A moderator has this name, or this OIDC subject, already."""
 
 
 class IdempotencyConflict(StorageError):

@@ -214,4 +214,5 @@ def _row(new: NewJob, key: float) -> dict[str, Any]:
         "webhook_id": new.webhook_id,
         "fingerprint": new.fingerprint,
         "imprint": new.imprint,
+        "replaces": new.replaces,
     }

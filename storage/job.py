@@ -146,7 +146,7 @@ class NewJob:
     caller's client repeats itself. `state` is queued, held or blocked. `cost` is the estimate of UNet rows (steps x
     rows a step x images). `image_key` and `mask_key` name stored inputs; `mask_key` is None where the image's alpha
     is the mask. `imprint` is by what a request like it is recognized; `gate` may refuse it for what its end-user has on
-    record. `also` are rows that are inserted in the same commit, unless an earlier copy stands for the request.
+    record. `replaces` is the refused job that it carries on. `also` are rows that are inserted in the same commit, unless an earlier copy stands for the request.
     """
 
     id: str
@@ -170,6 +170,7 @@ class NewJob:
     is_retry: bool = False
     imprint: dict[str, str] | None = None
     gate: Gate | None = None
+    replaces: str | None = None
     also: tuple[Row, ...] = ()
 
 
@@ -206,6 +207,8 @@ class Job:
     deadline_at: datetime | None
     erased_at: datetime | None
     imprint: dict[str, str] | None = None
+    withdrawn_at: datetime | None = None
+    replaces: str | None = None
 
     @property
     def is_terminal(self) -> bool:

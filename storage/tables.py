@@ -153,6 +153,9 @@ jobs = sa.Table(
     sa.Column("finished_at", Moment),
     # When inputs and results were removed from the object store.
     sa.Column("erased_at", Moment),
+    # When its result was taken back by a person, and which job's overturned refusal it carries on.
+    sa.Column("withdrawn_at", Moment),
+    sa.Column("replaces", Id),
     sa.Index("ix_jobs_tenant", "tenant_id", "id"),
     partial_index("ix_jobs_fingerprint", "tenant_id", "fingerprint", where="fingerprint IS NOT NULL"),
     # Partial indexes keep the claim and the reaper away from the history.

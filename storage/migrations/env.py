@@ -2,7 +2,16 @@
 
 from alembic import context
 
-from storage import audit_tables, bank_tables, mark_tables, strike_tables, webhook_tables
+from storage import (
+    audit_tables,
+    bank_tables,
+    case_tables,
+    mark_tables,
+    measure_tables,
+    moderator_tables,
+    strike_tables,
+    webhook_tables,
+)
 
 # Every module that adds tables to the one metadata.
 MODULES = (audit_tables, bank_tables, mark_tables, strike_tables, webhook_tables)

@@ -1,0 +1,36 @@
+"""What a case is about, out of the verdict that asks for a person: how grave, of which kind, how long it may wait."""
+
+from dataclasses import dataclass
+
+from safety.policy import Policy
+from safety.review_schema import Kind
+from safety.verdict import Action, Finding, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Triage:
+    """Where a case goes. `severity` is 0, 2, 4 or 6, `seconds` how long it may wait; `rule` is the gravest finding's."""
+
+    kind: Kind
+    category: str
+    severity: int
+    rule: str
+    queue: str
+    seconds: float
+
+
+def triage(verdict: Verdict, kind: Kind, policy: Policy) -> Triage:
+    """The case that `verdict` makes. Raises ValueError for one that found nothing."""
+    gravest = _gravest(verdict)
+    review = policy.review
+    queue = review.queue_of(kind, gravest.severity, gravest.category)
+    seconds = review.hours[gravest.severity] * 3600.0  # type: ignore[index]  # a severity by the schema
+    return Triage(kind, gravest.category, gravest.severity, gravest.rule, queue.name, seconds)
+
+
+def _gravest(verdict: Verdict) -> Finding:
+    """The gravest of those that decided the verdict, or of all where it decided nothing, as in a report."""
+    deciding = [f for f in verdict.findings if f.action in (Action.REVIEW, Action.BLOCK)] or list(verdict.findings)
+    if not deciding:
+        raise ValueError("a case needs a finding to be about: judge the job first")
+    return max(deciding, key=lambda finding: finding.severity)

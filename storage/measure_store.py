@@ -1,0 +1,80 @@
+"""Warnings and suspensions of tenants. What ended stays on record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+import sqlalchemy as sa
+
+from storage.also import Row
+from storage.database import Database, db_now
+from storage.ids import new_id
+from storage.measure_tables import measures
+
+
+class MeasureKind(StrEnum):
+    """What is done about a tenant."""
+
+    WARN = "warn"
+    """It is told; nothing is refused."""
+    SUSPEND = "suspend"
+    """It may submit nothing until somebody ends the measure; reading and appealing go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One measure. `text` is for the tenant."""
+
+    id: str
+    tenant_id: str
+    kind: MeasureKind
+    case_id: str | None
+    text: str
+    by: str
+    at: datetime
+    ended_by: str | None
+    ended_at: datetime | None
+
+
+def measure_row(tenant_id: str, kind: MeasureKind, *, text: str, by: str, case_id: str | None = None) -> Row:
+    """The row of a new measure, for the commit of the decision that takes it."""
+    values = {"id": new_id("msr"), "tenant_id": tenant_id, "kind": kind, "case_id": case_id, "text": text, "by": by}
+    return Row(measures, values)
+
+
+def is_suspended(tenant_id: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """Whether the tenant in this column may submit nothing at present."""
+    stands = sa.and_(measures.c.tenant_id == tenant_id, measures.c.kind == MeasureKind.SUSPEND)
+    return sa.select(measures.c.id).where(stands, measures.c.ended_at.is_(None)).exists()
+
+
+class MeasureStore:
+    """Reads measures and ends them. Every method raises DatabaseUnavailable."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def of(self, tenant_id: str, *, limit: int = 100) -> list[Measure]:
+        """The tenant's measures, newest first, ended ones included."""
+        mine = sa.select(measures).where(measures.c.tenant_id == tenant_id).order_by(measures.c.at.desc()).limit(limit)
+        with self._database.reading() as connection:
+            return [_measure(row) for row in connection.execute(mine)]
+
+    def standing(self, *, limit: int = 500) -> list[Measure]:
+        """Every measure that has not ended, newest first."""
+        open_ones = sa.select(measures).where(measures.c.ended_at.is_(None)).order_by(measures.c.at.desc()).limit(limit)
+        with self._database.reading() as connection:
+            return [_measure(row) for row in connection.execute(open_ones)]
+
+
+def end_measures(connection: sa.Connection, which: sa.ColumnElement[bool], by: str) -> int:
+    """Ends those that stand among `which`, and says how many, inside the caller's transaction."""
+    ended = sa.update(measures).where(which, measures.c.ended_at.is_(None)).values(ended_at=db_now(), ended_by=by)
+    return connection.execute(ended).rowcount
+
+
+def _measure(row: sa.Row[tuple[object, ...]]) -> Measure:
+    values = row._asdict()
+    return Measure(**{**values, "kind": MeasureKind(values["kind"])})
