@@ -1,7 +1,9 @@
 """The error tree of the producer package.
 
 ProducerError
-├── NotHeld    a decision on a job that does not wait for one
+├── NotHeld        a decision on a job that does not wait for one
+├── NotAppealable  an appeal against what was not refused, or no longer stands open to one
+├── NotAllowed     something that a moderator's role does not do
 └── Refusal        a request that cannot be carried out, with a stable code and a sentence for its sender
     └── ComeAgain  the same request may do in a few seconds
 """
@@ -18,6 +20,14 @@ class ProducerError(Exception):
 
 class NotHeld(ProducerError):
     """A person decided on a job that does not wait for a decision, or no longer does."""
+
+
+class NotAppealable(ProducerError):
+    """The job was not refused, its time to appeal is over, or there is nothing left to run again."""
+
+
+class NotAllowed(ProducerError):
+    """The moderator's role does not do this."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,9 +20,13 @@ from producer.pseudonyms import pseudonym
 from producer.webhooks.addresses import AddressGuard, AddressRefused
 from safety.behavior import Imprint
 from safety.policy import Policy
+from safety.triage import triage
 from safety.verdict import Action, Verdict
+from storage.also import Row
 from storage.audit_rows import audit_row
 from storage.broker import Doorbell
+from storage.case import CaseKind
+from storage.case_rows import case_row
 from storage.failpoints import reach
 from storage.ids import new_id
 from storage.intake import Submitted
@@ -91,7 +95,7 @@ class Submitter:
 
     def _on_record(self, new: NewJob, imprint: Imprint, verdict: Verdict) -> NewJob:
         noted = replace(new, imprint=asdict(imprint), gate=self.conduct.gate())
-        return replace(noted, also=(*noted.also, *self.conduct.strike(noted, verdict)))
+        return replace(noted, also=(*noted.also, *self.conduct.strike(noted, verdict), *self._case(noted, verdict)))
 
     def _check_hook(self, order: Order) -> None:
         try:
@@ -137,6 +141,13 @@ class Submitter:
             is_retry=order.is_retry,
             also=(audit_row(job_id, decision),),
         )
+
+    def _case(self, new: NewJob, verdict: Verdict) -> tuple[Row, ...]:
+        """The case of a request that a person has to decide on; nothing for any other."""
+        if new.state is not JobState.HELD:
+            return ()
+        where = triage(verdict, "held", self.policy)
+        return (case_row(new, CaseKind.HELD, held_at=HeldAt.REQUEST, **where.as_dict()),)
 
 
 # Every action has its own line: one that nobody thought of here must raise and not run.

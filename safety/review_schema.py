@@ -47,7 +47,7 @@ class Exposure(Strict):
     hours: Hours
     limit: Annotated[float, Field(gt=0, le=10000)]
     break_minutes: Annotated[float, Field(gt=0, le=1440)]
-    daily: dict[str, Annotated[int, Field(ge=1, le=10000)]] = {}
+    daily: dict[str, Annotated[int, Field(ge=1, le=10000)]] = Field(default_factory=dict)
 
 
 class Review(Strict):
@@ -70,7 +70,7 @@ class Review(Strict):
             raise ValueError(f"`hours` says nothing of severity {missing[0]}: name 0, 2, 4 and 6")
         last = self.queues[-1]
         if last.kind is not None or last.severity is not None or last.categories:
-            raise ValueError(f"the last queue, `{last.name}`, must take every case: give it no kind, severity, category")
+            raise ValueError(f"the last queue, `{last.name}`, must take every case: no kind, severity or category")
         if len({queue.name for queue in self.queues}) != len(self.queues):
             raise ValueError("two queues have the same name")
         return self

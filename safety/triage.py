@@ -1,6 +1,7 @@
 """What a case is about, out of the verdict that asks for a person: how grave, of which kind, how long it may wait."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from safety.policy import Policy
 from safety.review_schema import Kind
@@ -9,14 +10,17 @@ from safety.verdict import Action, Finding, Verdict
 
 @dataclass(frozen=True, slots=True)
 class Triage:
-    """Where a case goes. `severity` is 0, 2, 4 or 6, `seconds` how long it may wait; `rule` is the gravest finding's."""
+    """Where a case goes. `severity` is 0, 2, 4 or 6, `seconds` how long it may wait, `rule` that of the finding."""
 
-    kind: Kind
     category: str
     severity: int
     rule: str
     queue: str
     seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same by name, as storage.case_rows.case_row takes it."""
+        return asdict(self)
 
 
 def triage(verdict: Verdict, kind: Kind, policy: Policy) -> Triage:
@@ -25,12 +29,13 @@ def triage(verdict: Verdict, kind: Kind, policy: Policy) -> Triage:
     review = policy.review
     queue = review.queue_of(kind, gravest.severity, gravest.category)
     seconds = review.hours[gravest.severity] * 3600.0  # type: ignore[index]  # a severity by the schema
-    return Triage(kind, gravest.category, gravest.severity, gravest.rule, queue.name, seconds)
+    return Triage(gravest.category, gravest.severity, gravest.rule, queue.name, seconds)
 
 
 def _gravest(verdict: Verdict) -> Finding:
     """The gravest of those that decided the verdict, or of all where it decided nothing, as in a report."""
-    deciding = [f for f in verdict.findings if f.action in (Action.REVIEW, Action.BLOCK)] or list(verdict.findings)
+    counting = [f for f in verdict.findings if not any(waiver.covers(f) for waiver in verdict.waived)]
+    deciding = [f for f in counting if f.action in (Action.REVIEW, Action.BLOCK)] or list(verdict.findings)
     if not deciding:
         raise ValueError("a case needs a finding to be about: judge the job first")
     return max(deciding, key=lambda finding: finding.severity)

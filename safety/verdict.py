@@ -64,10 +64,19 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Waiver:
-    """A person's word that what `rule` found at `stage` shall not hold the job again. It never undoes a block."""
+    """A person's word that what `rule` found at `stage` shall not hold the job again.
+
+    It undoes a block only where it `overturns` one, as after an appeal that was granted.
+    """
 
     stage: Stage
     rule: str
+    overturns: bool = False
+
+    def covers(self, finding: Finding) -> bool:
+        """Whether `finding` counts no longer."""
+        undone = (Action.REVIEW, Action.BLOCK) if self.overturns else (Action.REVIEW,)
+        return (self.stage, self.rule) == (finding.stage, finding.rule) and finding.action in undone
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +120,14 @@ class Verdict:
     def waiving(self, waivers: Iterable[Waiver]) -> "Verdict":
         """This verdict after a person's word on some of its findings, or on the same findings of an earlier run."""
         waived = tuple(dict.fromkeys((*self.waived, *waivers)))
-        counted = (f.action for f in self.findings if f.action is not Action.REVIEW or _waiver(f) not in waived)
+        counted = (f.action for f in self.findings if not any(waiver.covers(f) for waiver in waived))
         return replace(self, action=strictest(counted), waived=waived)
+
+    @property
+    def overturnable(self) -> tuple[Waiver, ...]:
+        """What is waived when a refusal is overturned: every finding that asked for a person or for a block."""
+        refusing = (f for f in self.findings if f.action in (Action.REVIEW, Action.BLOCK))
+        return tuple(dict.fromkeys(Waiver(f.stage, f.rule, overturns=True) for f in refusing))
 
     @property
     def deciding(self) -> Finding | None:
@@ -128,7 +143,7 @@ class Verdict:
         """Everything, ready for JSON: `as_dict` with the action of each finding, the signals and the waivers."""
         findings = [_public(f) | {"action": f.action.value} for f in self.findings]
         signals = [asdict(s) for s in self.signals]
-        waived = [asdict(w) for w in self.waived]
+        waived = [_waived(w) for w in self.waived]
         return self.as_dict() | {"findings": findings, "signals": signals, "waived": waived}
 
     @classmethod
@@ -140,8 +155,12 @@ class Verdict:
             tuple(_finding(f) for f in audit["findings"]),
             tuple(Signal(**s) for s in audit["signals"]),
             # Verdicts of earlier versions have none.
-            tuple(Waiver(Stage(w["stage"]), w["rule"]) for w in audit.get("waived", ())),
+            tuple(Waiver(Stage(w["stage"]), w["rule"], w.get("overturns", False)) for w in audit.get("waived", ())),
         )
+
+
+def _waived(waiver: Waiver) -> dict[str, Any]:
+    return {"stage": waiver.stage, "rule": waiver.rule} | ({"overturns": True} if waiver.overturns else {})
 
 
 def _waiver(finding: Finding) -> Waiver:

@@ -13,7 +13,6 @@ from storage.case import Case, CaseKind, CaseState, Ruling
 from storage.case_tables import case_skips, cases
 from storage.database import Database, db_now
 from storage.errors import CaseLost, CaseNotFound
-from storage.ids import new_id
 
 LEASE_SECONDS = 600.0
 PENDING = sa.text("state IN ('open', 'proposed')")
@@ -76,7 +75,7 @@ class CaseStore:
         """How many cases wait in each queue."""
         counted = sa.select(cases.c.queue, sa.func.count()).where(PENDING).group_by(cases.c.queue)
         with self._database.reading() as connection:
-            return {queue: count for queue, count in connection.execute(counted)}
+            return {row[0]: row[1] for row in connection.execute(counted)}
 
     def next(self, wanted: Wanted, seconds: float = LEASE_SECONDS) -> Case | None:
         """Gives the moderator the case whose time ends first, for `seconds`; the one they hold already, if any.
@@ -87,7 +86,7 @@ class CaseStore:
         own = sa.and_(cases.c.lease_by == wanted.moderator, cases.c.lease_until > db_now())
         with self._database.transaction() as connection:
             held = sa.select(cases.c.id).where(PENDING, own).order_by(cases.c.due_at).limit(1)
-            chosen = connection.scalar(held) or connection.scalar(_first_free(wanted))
+            chosen: str | None = connection.scalar(held) or connection.scalar(_first_free(wanted))
             if chosen is None:
                 return None
             return case_of(connection.execute(_give(chosen, wanted.moderator, seconds)).one())
@@ -98,7 +97,7 @@ class CaseStore:
         with self._database.transaction() as connection:
             found = sa.select(cases.c.id).where(cases.c.id == case_id, PENDING, free, _not_own(moderator))
             if connection.scalar(found.with_for_update()) is None:
-                raise CaseLost(f"the case {case_id} cannot be taken: another holds it, it is decided, or it is your own")
+                raise CaseLost(f"{case_id} cannot be taken: another holds it, it is decided, or it is your own")
             return case_of(connection.execute(_give(case_id, moderator, seconds)).one())
 
     def renew(self, case: Case, seconds: float = LEASE_SECONDS) -> bool:
@@ -120,14 +119,19 @@ class CaseStore:
 
     def propose(self, case: Case, ruling: Ruling, also: Sequence[Row] = ()) -> bool:
         """open -> proposed: another person has to confirm it."""
-        values = {"state": CaseState.PROPOSED, "proposal": ruling.as_dict()}
-        who = {"proposed_by": case.lease_by, "proposed_at": db_now()}
+        values: dict[str, Any] = {"state": CaseState.PROPOSED, "proposal": ruling.as_dict()}
+        who: dict[str, Any] = {"proposed_by": case.lease_by, "proposed_at": db_now()}
         return self._change(_held(case, CaseState.OPEN), _FREE | values | who, also)
 
     def disagree(self, case: Case, queue: str, also: Sequence[Row] = ()) -> bool:
         """proposed -> open, in another queue: the two do not agree."""
         values = {"state": CaseState.OPEN, "queue": queue, "proposal": None}
         return self._change(_held(case, CaseState.PROPOSED), _FREE | values, also)
+
+    def note_undone(self, case: Case, moderator: str) -> bool:
+        """Notes that the decision on the case was taken back; False where somebody did so before."""
+        stands = sa.and_(cases.c.id == case.id, cases.c.state == CaseState.DECIDED, cases.c.undone_at.is_(None))
+        return self._change(stands, {"undone_by": moderator, "undone_at": db_now()})
 
     def _change(self, which: sa.ColumnElement[bool], values: dict[str, Any], also: Sequence[Row] = ()) -> bool:
         with self._database.transaction() as connection:
@@ -138,7 +142,7 @@ class CaseStore:
 
 def settle(connection: sa.Connection, case: Case, ruling: Ruling, *, replacement: str | None = None) -> bool:
     """pending -> decided by whoever holds it, inside the transaction that carries the decision out."""
-    values = {"state": CaseState.DECIDED, "ruling": ruling.as_dict(), "decided_by": case.lease_by}
+    values: dict[str, Any] = {"state": CaseState.DECIDED, "ruling": ruling.as_dict(), "decided_by": case.lease_by}
     values |= {"decided_at": db_now(), "replacement": replacement}
     return connection.execute(sa.update(cases).where(_held(case)).values(_FREE | values)).rowcount == 1
 
@@ -161,7 +165,7 @@ def _held(case: Case, state: CaseState | None = None) -> sa.ColumnElement[bool]:
     return sa.and_(*mine, stands, cases.c.lease_until > db_now())
 
 
-def _first_free(wanted: Wanted) -> sa.Select[tuple[str]]:
+def _first_free(wanted: Wanted) -> sa.Select[Any]:
     free = sa.or_(cases.c.lease_until.is_(None), cases.c.lease_until <= db_now())
     found = sa.select(cases.c.id).where(PENDING, free, cases.c.queue.in_(wanted.queues), _not_own(wanted.moderator))
     if wanted.without:

@@ -52,7 +52,7 @@ class ExposureStore:
         by_category = sa.select(exposures.c.category, sa.func.count()).where(mine, at > db_now(-_DAY))
         newest = sa.select(at, sa.type_coerce(db_now(), exposures.c.at.type)).where(mine).order_by(at.desc()).limit(1)
         with self._database.reading() as connection:
-            severities = {s: n for s, n in connection.execute(by_severity.group_by(exposures.c.severity))}
-            categories = {c: n for c, n in connection.execute(by_category.group_by(exposures.c.category))}
+            severities = {row[0]: row[1] for row in connection.execute(by_severity.group_by(exposures.c.severity))}
+            categories = {row[0]: row[1] for row in connection.execute(by_category.group_by(exposures.c.category))}
             last = connection.execute(newest).one_or_none()
         return Seen(severities, categories, None if last is None else (last[1] - last[0]).total_seconds())

@@ -63,6 +63,11 @@ class HashBankStore:
         with self._database.transaction() as connection:
             return connection.execute(sa.delete(entries).where(entries.c.id == entry_id)).rowcount > 0
 
+    def remove_for(self, reason: str) -> int:
+        """Takes out every picture that was added for exactly this reason, and says how many."""
+        with self._database.transaction() as connection:
+            return connection.execute(sa.delete(entries).where(entries.c.reason == reason)).rowcount
+
     def all(self, bank: str | None = None) -> list[BankEntry]:
         """Every picture of a bank, or of all banks, oldest first."""
         statement = sa.select(entries).order_by(entries.c.id)

@@ -146,7 +146,8 @@ class NewJob:
     caller's client repeats itself. `state` is queued, held or blocked. `cost` is the estimate of UNet rows (steps x
     rows a step x images). `image_key` and `mask_key` name stored inputs; `mask_key` is None where the image's alpha
     is the mask. `imprint` is by what a request like it is recognized; `gate` may refuse it for what its end-user has on
-    record. `replaces` is the refused job that it carries on. `also` are rows that are inserted in the same commit, unless an earlier copy stands for the request.
+    record. `replaces` is the refused job that it carries on. `also` are rows that are inserted in the same commit,
+    unless an earlier copy stands for the request.
     """
 
     id: str

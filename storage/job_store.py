@@ -103,7 +103,7 @@ class JobStore:
         """
         mine = sa.and_(jobs.c.id == job_id, jobs.c.tenant_id == tenant_id)
         with self._database.transaction() as connection:
-            _cancel(connection, mine)
+            cancel_where(connection, mine)
             row = connection.execute(sa.select(jobs).where(mine)).one_or_none()
         if row is None:
             raise JobNotFound(f"there is no job {job_id}")
@@ -113,7 +113,7 @@ class JobStore:
         """The same for every job that carries the tenant's label `batch`."""
         mine = sa.and_(jobs.c.batch == batch, jobs.c.tenant_id == tenant_id)
         with self._database.transaction() as connection:
-            return _cancel(connection, mine)
+            return cancel_where(connection, mine)
 
     def _move(
         self,
@@ -126,7 +126,8 @@ class JobStore:
         return self._mover.make(replace(Move.make(job, to, values, data), also=tuple(also)))
 
 
-def _cancel(connection: sa.Connection, which: sa.ColumnElement[bool]) -> CanceledBatch:
+def cancel_where(connection: sa.Connection, which: sa.ColumnElement[bool]) -> CanceledBatch:
+    """Cancels what waits among `which` and asks what runs to stop, inside the caller's transaction."""
     waiting = jobs.c.state.in_([JobState.QUEUED, JobState.HELD])
     running = sa.and_(jobs.c.state == JobState.RUNNING, jobs.c.cancel_requested.is_(False))
     ended = apply(connection, sa.and_(which, waiting), {**FINISH, "state": JobState.CANCELED}, "job.canceled")

@@ -68,11 +68,18 @@ class MeasureStore:
         with self._database.reading() as connection:
             return [_measure(row) for row in connection.execute(open_ones)]
 
+    def end(self, measure_id: str, by: str) -> bool:
+        """Ends one measure; False where it had ended or there is none."""
+        return self._end(measures.c.id == measure_id, by) == 1
 
-def end_measures(connection: sa.Connection, which: sa.ColumnElement[bool], by: str) -> int:
-    """Ends those that stand among `which`, and says how many, inside the caller's transaction."""
-    ended = sa.update(measures).where(which, measures.c.ended_at.is_(None)).values(ended_at=db_now(), ended_by=by)
-    return connection.execute(ended).rowcount
+    def end_of_case(self, case_id: str, by: str) -> int:
+        """Ends every measure that went with the decision on a case, and says how many."""
+        return self._end(measures.c.case_id == case_id, by)
+
+    def _end(self, which: sa.ColumnElement[bool], by: str) -> int:
+        ended = sa.update(measures).where(which, measures.c.ended_at.is_(None)).values(ended_at=db_now(), ended_by=by)
+        with self._database.transaction() as connection:
+            return connection.execute(ended).rowcount
 
 
 def _measure(row: sa.Row[tuple[object, ...]]) -> Measure:

@@ -15,7 +15,13 @@ from storage.database import Database, db_now
 from storage.ids import new_id
 from tests.jobs import new_job
 
-TRIAGE: dict[str, Any] = {"category": "gore", "severity": 4, "rule": "prompt.gore", "queue": "general", "seconds": 3600.0}
+TRIAGE: dict[str, Any] = {
+    "category": "gore",
+    "severity": 4,
+    "rule": "prompt.gore",
+    "queue": "general",
+    "seconds": 3600.0,
+}
 
 
 def open_case(database: Database, kind: CaseKind = CaseKind.HELD, **changes: Any) -> Case:

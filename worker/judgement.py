@@ -14,11 +14,14 @@ from safety.checks import check_input, check_result
 from safety.evidence import Submission
 from safety.hashes import pdq
 from safety.marking import unmarked_findings
+from safety.triage import triage
 from safety.verdict import Action, Verdict
 from storage.also import Row
 from storage.audit import Decision, Output, Pictures, PolicyId, Print, Stage
 from storage.audit_rows import audit_row
-from storage.job import Job
+from storage.case import CaseKind
+from storage.case_rows import case_row
+from storage.job import HeldAt, Job
 from storage.masks import Inputs
 from storage.strike_store import strike_row
 from worker.images.compose import Composite
@@ -58,8 +61,19 @@ class Judgement:
 
     @property
     def rows(self) -> tuple[Row, ...]:
-        """The record of what this attempt decided and the strike for it, to be written with the move that follows."""
-        return (self._audit(), *self._strikes)
+        """The record of what this attempt decided, the strike for it or the case that it makes.
+
+        To be written with the move that follows.
+        """
+        return (self._audit(), *self._strikes, *self._case())
+
+    def _case(self) -> tuple[Row, ...]:
+        verdict = Verdict.merge(*self._attempt)
+        if verdict.action is not Action.REVIEW:
+            return ()
+        held_at = HeldAt.REQUEST if self._stage is Stage.INPUT else HeldAt.RESULT
+        where = triage(verdict, "held", self._policy)
+        return (case_row(self._job, CaseKind.HELD, held_at=held_at, **where.as_dict()),)
 
     def _audit(self) -> Row:
         verdict, policy = Verdict.merge(*self._attempt).audit_dict(), self._policy

@@ -14,7 +14,16 @@ from storage import (
 )
 
 # Every module that adds tables to the one metadata.
-MODULES = (audit_tables, bank_tables, mark_tables, strike_tables, webhook_tables)
+MODULES = (
+    audit_tables,
+    bank_tables,
+    case_tables,
+    mark_tables,
+    measure_tables,
+    moderator_tables,
+    strike_tables,
+    webhook_tables,
+)
 
 context.configure(
     connection=context.config.attributes["connection"], target_metadata=MODULES[0].metadata, render_as_batch=True

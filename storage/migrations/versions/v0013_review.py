@@ -36,8 +36,8 @@ def upgrade() -> None:
         sa.Column("ended_at", Time, nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_measures")),
     )
-    standing = {"postgresql_where": STANDING, "sqlite_where": STANDING}
-    op.create_index("ix_measures_standing", "measures", ["tenant_id", "kind"], **standing)
+    standing = ["tenant_id", "kind"]
+    op.create_index("ix_measures_standing", "measures", standing, postgresql_where=STANDING, sqlite_where=STANDING)
     op.create_index("ix_measures_tenant", "measures", ["tenant_id", "at"])
 
 

@@ -1,0 +1,173 @@
+"""Deciding cases: what each choice carries out, what needs a second person, and what undoes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from producer.errors import NotAllowed
+from producer.moderation.care import Allowance, Care
+from producer.moderation.measures import Measures
+from producer.review import Reviewer, Word
+from safety.policy import Policy
+from safety.reasons import Approval, Rejection
+from storage.case import Case, CaseKind, CaseState, Choice, Ruling
+from storage.case_store import CaseStore, Wanted
+from storage.errors import CaseLost
+from storage.exposure_store import ExposureStore
+from storage.moderator_store import Moderator
+from storage.review_store import Settling
+
+LEADS = "restricted"
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a moderator who asks for the next case gets: a case, or none, and then why not."""
+
+    case: Case | None
+    allowance: Allowance
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """The work of moderators. Safe to call from many threads; every method raises DatabaseUnavailable."""
+
+    cases: CaseStore
+    exposures: ExposureStore
+    care: Care
+    reviewer: Reviewer
+    measures: Measures
+    policy: Policy
+
+    def queues(self, moderator: Moderator) -> tuple[str, ...]:
+        """The queues whose cases the moderator may be given or, as an auditor, read."""
+        sees_all = moderator.role.leads or not moderator.role.decides
+        return tuple(q.name for q in self.policy.review.queues if sees_all or q.role == "reviewer")
+
+    def next(self, moderator: Moderator) -> Given:
+        """The next case for the moderator, or none while they should rest. Raises NotAllowed for an auditor."""
+        _may_decide(moderator)
+        allowance = self.care.allowance(moderator.name)
+        if allowance.break_seconds > 0:
+            return Given(None, allowance)
+        wanted = Wanted(moderator.name, self.queues(moderator), allowance.without)
+        return Given(self.cases.next(wanted), allowance)
+
+    def reveal(self, case: Case, moderator: Moderator) -> None:
+        """Notes that the moderator looks at the pictures of the case. Raises CaseLost unless it is theirs."""
+        if case.lease_by != moderator.name or not case.is_pending:
+            raise CaseLost(f"the case {case.id} is not yours: take it first")
+        self.exposures.note(moderator.name, case)
+
+    def decide(self, case: Case, moderator: Moderator, ruling: Ruling) -> Case:
+        """Carries the ruling out, or proposes it where a second person has to confirm it.
+
+        Raises CaseLost where the case is not, or no longer, the moderator's; NotAllowed; and NotHeld where the job
+        has moved on.
+        """
+        self._check_own(case, moderator)
+        _check_reason(ruling)
+        if case.state is CaseState.OPEN and self.policy.review.needs_two(case.kind.value, case.severity):
+            self.measures.check(ruling, moderator)
+            record = self.measures.record(case, moderator, "propose", ruling)
+            self._must(self.cases.propose(case, ruling, [record]), case)
+        else:
+            self._carry_out(case, moderator, ruling)
+        return self.cases.get(case.id)
+
+    def confirm(self, case: Case, moderator: Moderator) -> Case:
+        """Carries out what another proposed. Raises CaseLost, NotAllowed, NotHeld."""
+        self._check_own(case, moderator)
+        if case.proposal is None or case.proposed_by == moderator.name:
+            raise NotAllowed("There is nothing here for you to confirm: another person's proposal is needed.")
+        self._carry_out(case, moderator, case.proposal)
+        return self.cases.get(case.id)
+
+    def disagree(self, case: Case, moderator: Moderator, note: str) -> Case:
+        """Passes a case on to the leads because the two do not agree. Raises CaseLost, NotAllowed."""
+        self._check_own(case, moderator)
+        record = self.measures.record(case, moderator, "disagree", note=note)
+        self._must(self.cases.disagree(case, LEADS if self._has(LEADS) else case.queue, [record]), case)
+        return self.cases.get(case.id)
+
+    def skip(self, case: Case, moderator: Moderator, reason: str) -> None:
+        """Passes the case over; it is not given to the moderator again. Raises CaseLost, NotAllowed."""
+        self._check_own(case, moderator)
+        self._must(self.cases.skip(case, reason), case)
+
+    def escalate(self, case: Case, moderator: Moderator, note: str) -> Case:
+        """Passes the case on to the leads. Raises CaseLost, NotAllowed."""
+        self._check_own(case, moderator)
+        record = self.measures.record(case, moderator, "escalate", note=note)
+        self._must(self.cases.escalate(case, LEADS if self._has(LEADS) else case.queue, [record]), case)
+        return self.cases.get(case.id)
+
+    def _carry_out(self, case: Case, moderator: Moderator, ruling: Ruling) -> None:
+        reason: Approval | Rejection = (
+            Approval(ruling.reason) if ruling.choice is Choice.APPROVE else Rejection(ruling.reason)
+        )
+        word = Word(moderator.name, reason, ruling.note, ruling.rule)
+        self.measures.check(ruling, moderator)
+        self.measures.block_copies(case, moderator, ruling)
+        rows = self.measures.rows(case, moderator, ruling)
+        carry = {
+            (CaseKind.HELD, Choice.APPROVE): self.reviewer.approve,
+            (CaseKind.HELD, Choice.REJECT): self.reviewer.reject,
+            (CaseKind.REPORT, Choice.APPROVE): self.reviewer.keep,
+            (CaseKind.REPORT, Choice.REJECT): self.reviewer.withdraw,
+            (CaseKind.APPEAL, Choice.APPROVE): self.reviewer.overturn,
+            (CaseKind.APPEAL, Choice.REJECT): self.reviewer.uphold,
+        }[case.kind, ruling.choice]
+        carry(case.job_id, word, Settling(case, ruling), rows)
+
+    def undo(self, case_id: str, moderator: Moderator, note: str) -> Case:
+        """Takes a decision back: see `_undoing`. Raises CaseNotFound, NotAllowed, NotHeld, NotAppealable."""
+        _may_decide(moderator)
+        case = self.cases.get(case_id)
+        if case.state is not CaseState.DECIDED or case.ruling is None or case.undone_at is not None:
+            raise NotAllowed(f"The case {case_id} is {case.state.value}: only a decision that stands can be undone.")
+        if case.decided_by != moderator.name and not moderator.role.leads:
+            raise NotAllowed("Only who decided, or a lead, may undo a decision.")
+        self._undoing(case, Word(moderator.name, _undo_reason(case.ruling), note))
+        self.measures.undo(case, moderator)
+        self.cases.note_undone(case, moderator.name)
+        return self.cases.get(case_id)
+
+    def _undoing(self, case: Case, word: Word) -> None:
+        """What ended never changes, so an approval is undone by withdrawing, a refusal by another job in its place."""
+        approved = case.ruling is not None and case.ruling.choice is Choice.APPROVE
+        if case.kind is CaseKind.HELD:
+            self.reviewer.revoke(case.job_id, word) if approved else self.reviewer.overturn(case.job_id, word)
+        elif case.kind is CaseKind.REPORT and not approved:
+            self.reviewer.reinstate(case.job_id, word)
+        elif case.kind is CaseKind.APPEAL and approved and case.replacement is not None:
+            self.reviewer.revoke(case.replacement, word)
+        elif case.kind is CaseKind.APPEAL and not approved:
+            self.reviewer.overturn(case.job_id, word)
+
+    def _check_own(self, case: Case, moderator: Moderator) -> None:
+        _may_decide(moderator)
+        if case.lease_by != moderator.name:
+            raise CaseLost(f"the case {case.id} is not yours: take it first")
+
+    def _must(self, changed: bool, case: Case) -> None:
+        if not changed:
+            raise CaseLost(f"the case {case.id} is no longer yours: its time ran out, or it was decided")
+
+    def _has(self, queue: str) -> bool:
+        return any(rule.name == queue for rule in self.policy.review.queues)
+
+
+def _may_decide(moderator: Moderator) -> None:
+    if not moderator.role.decides:
+        raise NotAllowed("An auditor reads and decides nothing; ask an admin for another role.")
+
+
+def _check_reason(ruling: Ruling) -> None:
+    known = set(Approval) if ruling.choice is Choice.APPROVE else set(Rejection)
+    if ruling.reason not in known:
+        raise NotAllowed(f"{ruling.reason!r} is no reason to {ruling.choice.value}: give one of {sorted(known)}.")
+
+
+def _undo_reason(ruling: Ruling) -> Approval | Rejection:
+    return Rejection.POLICY if ruling.choice is Choice.APPROVE else Approval.FALSE_ALARM
