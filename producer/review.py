@@ -93,12 +93,20 @@ class Reviewer:
         self.store.stop(job, safety=safety, also=[self._record(job, word, "revoke", verdict)])
         return self.store.get(job_id)
 
-    def reinstate(self, job_id: str, word: Word, also: Sequence[Row] = ()) -> Job:
+    def grant(self, job_id: str, word: Word, settling: Settling | None = None, also: Sequence[Row] = ()) -> Job:
+        """What an appeal asked for: a withdrawn result is back, a refused job carried on by another.
+
+        Raises JobNotFound, NotHeld, NotAppealable.
+        """
+        withdrawn = self.store.get(job_id).withdrawn_at is not None
+        return (self.reinstate if withdrawn else self.overturn)(job_id, word, settling, also)
+
+    def reinstate(self, job_id: str, word: Word, settling: Settling | None = None, also: Sequence[Row] = ()) -> Job:
         """The job, whose images can be fetched again. Raises JobNotFound, NotHeld."""
         job = self.store.get(job_id)
         safety = {name: value for name, value in job.safety.items() if name != "statement"}
         rows = [self._record(job, word, "reinstate", Verdict.from_dict(job.safety)), *also]
-        if not self.store.reinstate(job, safety=safety, also=rows):
+        if not self.store.reinstate(job, safety=safety, also=rows, settling=settling):
             raise NotHeld(f"The job {job_id} was not withdrawn, or its images are back already.")
         return self.store.get(job_id)
 

@@ -26,10 +26,14 @@ class Triage:
 def triage(verdict: Verdict, kind: Kind, policy: Policy) -> Triage:
     """The case that `verdict` makes. Raises ValueError for one that found nothing."""
     gravest = _gravest(verdict)
-    review = policy.review
-    queue = review.queue_of(kind, gravest.severity, gravest.category)
-    seconds = review.hours[gravest.severity] * 3600.0  # type: ignore[index]  # a severity by the schema
-    return Triage(gravest.category, gravest.severity, gravest.rule, queue.name, seconds)
+    return place(kind, gravest.category, gravest.severity, gravest.rule, policy)
+
+
+def place(kind: Kind, category: str, severity: int, rule: str, policy: Policy) -> Triage:
+    """Where a case of this category and severity goes."""
+    queue = policy.review.queue_of(kind, severity, category)
+    hours = {int(known): hours for known, hours in policy.review.hours.items()}
+    return Triage(category, severity, rule, queue.name, hours[severity] * 3600.0)
 
 
 def _gravest(verdict: Verdict) -> Finding:

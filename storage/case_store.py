@@ -4,18 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 
 from storage.also import Row, add_rows
 from storage.case import Case, CaseKind, CaseState, Ruling
+from storage.case_rows import case_row
 from storage.case_tables import case_skips, cases
 from storage.database import Database, db_now
 from storage.errors import CaseLost, CaseNotFound
+from storage.ids import new_id
+from storage.job import Job
+from storage.tables import Moment, jobs
 
 LEASE_SECONDS = 600.0
 PENDING = sa.text("state IN ('open', 'proposed')")
+
+
+class Placing(Protocol):
+    """Where a case goes: see safety.triage.Triage."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """`category`, `severity`, `rule`, `queue` and `seconds`, as case_row takes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +69,31 @@ class CaseStore:
         mine = sa.select(cases).where(cases.c.job_id == job_id).order_by(cases.c.id)
         with self._database.reading() as connection:
             return [case_of(row) for row in connection.execute(mine)]
+
+    def now(self) -> datetime:
+        """The database's clock."""
+        with self._database.reading() as connection:
+            now: datetime = connection.execute(sa.select(sa.type_coerce(db_now(), Moment))).scalar_one()
+        return now
+
+    def open(
+        self, job: Job, kind: CaseKind, where: Placing, words: str | None = None, *, first_by: str | None = None
+    ) -> Case | None:
+        """A new case about a job that has ended; None where one of this kind was opened before: of an appeal ever, of
+        a report that is not decided yet.
+        """
+        case_id = new_id("case")
+        row = case_row(job, kind, **where.as_dict(), words=words, first_by=first_by, id=case_id)
+        before = sa.and_(cases.c.job_id == job.id, cases.c.kind == kind)
+        if kind is not CaseKind.APPEAL:
+            before = sa.and_(before, PENDING)
+        with self._database.transaction() as connection:
+            # Locked, so that two who object at once do not both find nothing.
+            connection.execute(sa.select(jobs.c.id).where(jobs.c.id == job.id).with_for_update())
+            if connection.scalar(sa.select(cases.c.id).where(before).limit(1)) is not None:
+                return None
+            add_rows(connection, [row])
+        return self.get(case_id)
 
     def page(self, only: CaseFilter, *, limit: int = 50, cursor: str | None = None) -> list[Case]:
         """Up to `limit` cases: pending ones by the end of their time, others newest first; beyond the case `cursor`."""

@@ -107,13 +107,17 @@ class ReviewStore:
                 connection.execute(sa.update(jobs).where(jobs.c.id == job.id).values(safety=safety))
                 add_rows(connection, also)
 
-    def reinstate(self, job: Job, *, safety: dict[str, Any], also: Sequence[Row] = ()) -> bool:
+    def reinstate(
+        self, job: Job, *, safety: dict[str, Any], also: Sequence[Row] = (), settling: Settling | None = None
+    ) -> bool:
         """Takes a withdrawal back."""
         gone = (jobs.c.id == job.id, jobs.c.state == JobState.SUCCEEDED, jobs.c.withdrawn_at.is_not(None))
         with self._database.transaction() as connection:
             values = {"withdrawn_at": None, "safety": safety}
             moved = bool(apply(connection, sa.and_(*gone), values, "job.reinstated"))
-            add_rows(connection, also if moved else ())
+            if moved:
+                _settle(connection, settling)
+                add_rows(connection, also)
         return moved
 
     def restate(

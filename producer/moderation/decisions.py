@@ -115,7 +115,7 @@ class Decisions:
             (CaseKind.HELD, Choice.REJECT): self.reviewer.reject,
             (CaseKind.REPORT, Choice.APPROVE): self.reviewer.keep,
             (CaseKind.REPORT, Choice.REJECT): self.reviewer.withdraw,
-            (CaseKind.APPEAL, Choice.APPROVE): self.reviewer.overturn,
+            (CaseKind.APPEAL, Choice.APPROVE): self.reviewer.grant,
             (CaseKind.APPEAL, Choice.REJECT): self.reviewer.uphold,
         }[case.kind, ruling.choice]
         carry(case.job_id, word, Settling(case, ruling), rows)
@@ -143,7 +143,7 @@ class Decisions:
         elif case.kind is CaseKind.APPEAL and approved and case.replacement is not None:
             self.reviewer.revoke(case.replacement, word)
         elif case.kind is CaseKind.APPEAL and not approved:
-            self.reviewer.overturn(case.job_id, word)
+            self.reviewer.grant(case.job_id, word)
 
     def _check_own(self, case: Case, moderator: Moderator) -> None:
         _may_decide(moderator)

@@ -1,0 +1,21 @@
+"""Moderators on both databases."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from safety.policy import Policy, load_policy
+from storage.database import Database
+from tests.contract.moderation.office import Office
+
+
+@pytest.fixture(scope="session")
+def policy() -> Policy:
+    return load_policy()
+
+
+@pytest.fixture
+def office(database: Database, tmp_path: Path, policy: Policy) -> Office:
+    return Office(database, tmp_path / "objects", policy)
