@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -21,7 +23,6 @@ from storage.case_store import CaseStore
 from storage.database import Database
 from storage.exposure_store import ExposureStore
 from storage.hash_bank_store import HashBankStore
-from storage.ids import new_id
 from storage.job import HeldAt, Job, JobState
 from storage.job_reader import JobReader
 from storage.measure_store import MeasureStore
@@ -33,8 +34,6 @@ from tests.jobs import Desk, new_job, result
 
 def png(seed: int = 0) -> bytes:
     """A picture with enough in it to be known again."""
-    import io
-
     rng = np.random.default_rng(seed)
     small = Image.fromarray(rng.integers(0, 255, (12, 12, 3), dtype=np.uint8))
     file = io.BytesIO()
@@ -81,18 +80,11 @@ class Office:
     def held_request(self, severity: int = 4) -> Job:
         """A job that waits for a word on its request, with its case."""
         verdict = self.verdict(severity)
-        new = new_job(self.desk.tenant_id, state=JobState.HELD, held_at=HeldAt.REQUEST, safety=verdict.audit_dict())
-        row = case_row(
-            new,
-            CaseKind.HELD,
-            held_at=HeldAt.REQUEST,
-            **triage(verdict, "held", self.policy).as_dict(),
-            id=new_id("case"),
-        )
+        waits: dict[str, Any] = {"state": JobState.HELD, "held_at": HeldAt.REQUEST, "safety": verdict.audit_dict()}
+        new = new_job(self.desk.tenant_id, **waits)
+        row = case_row(new, CaseKind.HELD, held_at=HeldAt.REQUEST, **triage(verdict, "held", self.policy).as_dict())
         self.objects.put(new.image_key, png(), "image/png")
-        return self.desk.submit(
-            **{"id": new.id, "state": new.state, "held_at": new.held_at, "safety": new.safety, "also": (row,)}
-        )
+        return self.desk.submit(id=new.id, also=(row,), **waits)
 
     def held_result(self) -> Job:
         """A job whose result lies in quarantine, with its case."""
