@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from producer.conduct import Conduct
 from producer.detect import Detector
 from producer.inputs import InputShelf
+from producer.moderation.appeals import Appeals
 from producer.settings import ProducerSettings
 from producer.submit import Submitter
 from producer.webhooks.addresses import AddressGuard
@@ -16,6 +17,7 @@ from safety.mark_keys import MarkKeys
 from safety.policy import load_policy
 from safety.settings import SafetySettings
 from storage.broker import Doorbell
+from storage.case_store import CaseStore
 from storage.database import Database
 from storage.delivery_log import DeliveryLog
 from storage.file_store import FileStore
@@ -52,6 +54,7 @@ class Services:
     guard: AddressGuard
     models: Mapping[str, ModelDescriptor]
     submitter: Submitter
+    appeals: Appeals
     detector: Detector | None
 
     def close(self) -> None:
@@ -93,6 +96,7 @@ def open_services(storage: StorageSettings, safety: SafetySettings, producer: Pr
         submitter=Submitter(
             submissions, shelf, doorbell, policy, models, conduct, producer.user_secret, webhooks, guard
         ),
+        appeals=Appeals(JobReader(database), CaseStore(database), policy),
         detector=_open_detector(database, objects, safety, producer),
     )
 

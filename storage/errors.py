@@ -3,6 +3,7 @@
 StorageError
 ├── JobNotFound            no such job for this tenant
 ├── TenantNotFound         no tenant of this name
+├── TenantSuspended        the tenant may submit nothing at present
 ├── FileMissing            no such uploaded file for this tenant
 ├── LimitReached           a limit of the tenant stands against it; says when to come again
 │   ├── QueueFull          as many of its jobs wait as may wait
@@ -35,6 +36,10 @@ class JobNotFound(StorageError):
 
 class TenantNotFound(StorageError):
     """No tenant has this name."""
+
+
+class TenantSuspended(StorageError):
+    """A moderator has suspended the tenant; the message is what it is told."""
 
 
 class FileMissing(StorageError):

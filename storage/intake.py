@@ -10,9 +10,10 @@ import sqlalchemy as sa
 
 from storage.also import add_rows
 from storage.database import db_now
-from storage.errors import CoolingDown, IdempotencyConflict, QueueFull, TenantNotFound
+from storage.errors import CoolingDown, IdempotencyConflict, QueueFull, TenantNotFound, TenantSuspended
 from storage.events import Event, add_events
 from storage.job import Job, JobState, NewJob
+from storage.measure_store import suspension
 from storage.rows import job_of
 from storage.strike import Strike
 from storage.strike_store import earned, recent_strikes
@@ -56,7 +57,12 @@ class Intake:
         self._news = news
         # Locked, so that submits of one tenant take turns: copies and limits are seen exactly, tags never repeat.
         mine = tenants.c.id.in_({new.tenant_id for new in news})
-        locked = sa.select(tenants).where(mine).order_by(tenants.c.id).with_for_update(key_share=True)
+        locked = (
+            sa.select(tenants, suspension().label("suspended"))
+            .where(mine)
+            .order_by(tenants.c.id)
+            .with_for_update(key_share=True)
+        )
         self._tenants = {row.id: row for row in connection.execute(locked)}
         self._room = {row.id: self._room_of(row) for row in self._tenants.values()}
         self._fresh: list[NewJob] = []
@@ -128,6 +134,8 @@ class Intake:
     def _refusal(self, new: NewJob) -> Exception | None:
         if new.tenant_id not in self._tenants:
             return TenantNotFound(f"there is no tenant {new.tenant_id}")
+        if (told := self._tenants[new.tenant_id].suspended) is not None:
+            return TenantSuspended(told)
         if (cooling := self._cooling(new)) is not None:
             return cooling
         room = self._room.get(new.tenant_id)

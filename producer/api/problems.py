@@ -36,13 +36,18 @@ CODES: dict[str, Code] = {
     "key_invalid": Code(401, "Unknown API key", "Check the key: it may be mistyped, expired or revoked."),
     "scope_missing": Code(403, "Key not allowed to do this", "Use a key that has the scope named in the detail."),
     "route_not_found": Code(404, "No such address", "See /docs for the addresses there are."),
+    "tenant_suspended": Code(
+        403, "Tenant suspended", "Nothing can be submitted; see the detail, and ask the operator."
+    ),
     "job_not_found": Code(404, "No such job", "Check the id, and that the key belongs to the tenant of the job."),
     "image_not_found": Code(404, "No such image", "Wait until the job has succeeded and use an index from `images`."),
     "webhook_not_found": Code(404, "No such webhook", "Check the id, and that the key belongs to its tenant."),
     "delivery_not_found": Code(404, "No such delivery", "Take an id from the deliveries of the webhook."),
     "method_not_allowed": Code(405, "Method not allowed", "Use a method named in the header Allow."),
     "webhook_disabled": Code(409, "Webhook disabled", "Enable it: PATCH with disabled false."),
+    "not_appealable": Code(409, "Not open to appeal", "See the detail; ask the operator if it seems wrong."),
     "webhook_limit": Code(409, "Too many webhooks", "Delete one first, or let one take more events."),
+    "image_withdrawn": Code(410, "Image withdrawn", "See `safety.statement` of the job; you may appeal."),
     "image_gone": Code(410, "Image no longer stored", "Submit the job again with the seed in `params`."),
     "body_too_large": Code(413, "Body too large", "Send less, or smaller pictures."),
     "media_type_unsupported": Code(415, "Unsupported media type", "Send application/json or multipart/form-data."),

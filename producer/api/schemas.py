@@ -60,7 +60,14 @@ UserName = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_s
 BatchLabel = Annotated[str, Field(min_length=1, max_length=40), AfterValidator(_storable)]
 WebhookUrl = Annotated[str, Field(min_length=1, max_length=MAX_URL)]
 WebhookEvent = Literal[
-    "job.started", "job.held", "job.succeeded", "job.failed", "job.blocked", "job.canceled", "job.expired"
+    "job.started",
+    "job.held",
+    "job.succeeded",
+    "job.failed",
+    "job.blocked",
+    "job.canceled",
+    "job.expired",
+    "job.withdrawn",
 ]
 WebhookEvents = Annotated[list[WebhookEvent], Field(min_length=1, max_length=20)]
 

@@ -10,6 +10,7 @@ import structlog
 from redis import Redis
 
 from producer.keeper.audit import erasing_columns, sealing
+from producer.keeper.cases import closing_cases
 from producer.keeper.deliver import Courier, delivering
 from producer.keeper.erase import erasing, forgetting_keys, forgetting_marks, forgetting_strikes
 from producer.keeper.expire import expiring
@@ -91,6 +92,7 @@ def duties(
     asked = [
         reaping(leases, connections.database),
         expiring(leases),
+        closing_cases(connections.database),
         failing_unserved(connections.database, storage.sources),
         ringing(JobReader(connections.database), connections.doorbell, connections.redis),
         delivering(_courier(connections, producer)),
