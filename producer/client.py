@@ -38,7 +38,8 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 class Client:
     """One service, one key. Safe to use from several threads; close it or use it in a `with` block.
 
-    Pictures are bytes, a Path to a file, or the `file_` id of an earlier upload.
+    Pictures are bytes, a Path to a file, the `file_` id of an earlier upload, or an `https:` URL, which the service
+    fetches.
     """
 
     def __init__(

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from producer.conduct import Conduct
 from producer.detect import Detector
+from producer.fetching import Fetcher
 from producer.inputs import InputShelf
+from producer.outbound.addresses import AddressGuard
 from producer.settings import ProducerSettings
 from producer.submit import Submitter
-from producer.webhooks.addresses import AddressGuard
 from safety.certificate import trust_anchors
 from safety.mark_keys import MarkKeys
 from safety.policy import load_policy
@@ -72,7 +73,7 @@ def open_services(storage: StorageSettings, safety: SafetySettings, producer: Pr
     doorbell = Doorbell(storage.redis_url)
     submissions, files = Submissions(database), FileStore(database, objects)
     webhooks, guard = WebhookStore(database), AddressGuard(producer.allowed_addresses)
-    shelf = InputShelf(files, objects, producer.max_pixels, policy.marking)
+    shelf = InputShelf(files, objects, producer.max_pixels, policy.marking, _fetcher(guard, producer))
     conduct = Conduct(StrikeStore(database), policy, producer.user_secret)
     return Services(
         settings=producer,
@@ -94,6 +95,16 @@ def open_services(storage: StorageSettings, safety: SafetySettings, producer: Pr
             submissions, shelf, doorbell, policy, models, conduct, producer.user_secret, webhooks, guard
         ),
         detector=_open_detector(database, objects, safety, producer),
+    )
+
+
+def _fetcher(guard: AddressGuard, settings: ProducerSettings) -> Fetcher:
+    return Fetcher(
+        guard,
+        max_bytes=settings.max_body_bytes,
+        seconds=settings.fetch_seconds,
+        places=settings.max_fetches,
+        tenant_places=settings.max_tenant_fetches,
     )
 
 

@@ -51,6 +51,7 @@ CODES: dict[str, Code] = {
     "cooling_down": Code(429, "End-user cooling down", "Refuse this `user` for as long as Retry-After says."),
     "internal": Code(500, "Internal error", "Try again; tell the operator if it stays."),
     "streams_full": Code(503, "Too many open streams", "Wait as Retry-After says, or ask for the job with `wait`."),
+    "fetch_busy": Code(503, "Too many fetches", "Wait as Retry-After says, or upload the picture to /v1/files."),
     "detector_busy": Code(503, "Detector busy", "Wait as many seconds as the header Retry-After says."),
     "detector_off": Code(
         503, "No detector here", "Ask the operator: it takes INPAINTD_MARK_SECRET on the API as well."
@@ -72,9 +73,12 @@ CODES: dict[str, Code] = {
     "idempotency_key_reused": Code(422, "Key of another request", "Send a new Idempotency-Key with this request."),
     "model_unknown": Code(422, "Unknown model", "Send an alias from GET /v1/models."),
     "model_unfit": Code(422, "Beyond the model", "Send what GET /v1/models shows for it, or another model."),
-    "url_invalid": Code(422, "Not a URL to send to", "Send an https: URL of a public host."),
+    "url_invalid": Code(422, "Not a URL to go to", "Send an https: URL of a public host."),
     # Pictures
-    "source_invalid": Code(422, "Not a picture source", "Send a file_ id or a data: URI with base64."),
+    "source_invalid": Code(422, "Not a picture source", "Send a file_ id, an https: URL, or a data: URI with base64."),
+    "fetch_failed": Code(422, "Picture not fetched", "Open the URL yourself; what is the matter is in the detail."),
+    "fetch_timeout": Code(422, "Picture too slow", "Try again, or upload the picture to /v1/files."),
+    "fetch_too_large": Code(422, "Picture file too large", "Name a file within the limit in the detail."),
     "data_uri_invalid": Code(422, "Broken data: URI", "Send data:image/png;base64, followed by the base64 text."),
     "image_empty": Code(422, "Empty file", "Send the bytes of a picture."),
     "image_type_unsupported": Code(422, "Not an accepted picture", "Send a PNG, JPEG or WebP file."),

@@ -19,8 +19,8 @@ from producer.keeper.orphans import collecting
 from producer.keeper.reap import reaping
 from producer.keeper.ring import ringing
 from producer.keeper.unserved import failing_unserved
+from producer.outbound.addresses import AddressGuard
 from producer.settings import ProducerSettings
-from producer.webhooks.addresses import AddressGuard
 from producer.webhooks.sender import Sender
 from safety.policy import Policy
 from storage.audit_store import AuditStore
