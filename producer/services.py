@@ -12,6 +12,7 @@ from producer.inputs import InputShelf
 from producer.outbound.addresses import AddressGuard
 from producer.settings import ProducerSettings
 from producer.submit import Submitter
+from producer.uploads import Uploads
 from safety.certificate import trust_anchors
 from safety.mark_keys import MarkKeys
 from safety.policy import load_policy
@@ -30,6 +31,7 @@ from storage.settings import StorageSettings
 from storage.strike_store import StrikeStore
 from storage.submissions import Submissions
 from storage.tenant_store import TenantStore
+from storage.upload_store import UploadStore
 from storage.webhook_store import WebhookStore
 
 
@@ -48,6 +50,7 @@ class Services:
     reader: JobReader
     keys: KeyStore
     files: FileStore
+    uploads: Uploads
     webhooks: WebhookStore
     deliveries: DeliveryLog
     guard: AddressGuard
@@ -87,6 +90,7 @@ def open_services(storage: StorageSettings, safety: SafetySettings, producer: Pr
         reader=JobReader(database),
         keys=KeyStore(database),
         files=files,
+        uploads=Uploads(files, UploadStore(database), objects, producer.max_body_bytes, producer.max_pixels),
         webhooks=webhooks,
         deliveries=DeliveryLog(database),
         guard=guard,

@@ -4,6 +4,7 @@ StorageError
 ├── JobNotFound            no such job for this tenant
 ├── TenantNotFound         no tenant of this name
 ├── FileMissing            no such uploaded file for this tenant
+├── FileInUse              a job that has not ended needs the file
 ├── LimitReached           a limit of the tenant stands against it; says when to come again
 │   ├── QueueFull          as many of its jobs wait as may wait
 │   ├── TooManyRequests    it asks more often than it may
@@ -35,6 +36,10 @@ class TenantNotFound(StorageError):
 
 class FileMissing(StorageError):
     """No uploaded file with this id belongs to the tenant."""
+
+
+class FileInUse(StorageError):
+    """A job that has not ended needs the file."""
 
 
 class LimitReached(StorageError):

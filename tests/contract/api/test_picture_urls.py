@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler
 import httpx
 import pytest
 
+from producer.client import Client
 from tests.contract.api.serving import Stack, Tenant, mask, photo, running
 from tests.contract.api.test_bad_input import refused
 from tests.integration.webhooks.receiver import Answer, Receiver, receiving
@@ -49,7 +50,7 @@ def urls(host: Receiver) -> dict[str, str]:
 
 
 def test_what_was_fetched_is_stored_like_any_other_picture(tenant: Tenant, host: Receiver) -> None:
-    host.answers = [picture(photo()), picture(mask())] * 2
+    host.answers = [picture(photo()), picture(mask())] * 3
     job = tenant.accepted(**urls(host))
     objects = tenant.stack.services.objects
     stored = keys(objects, f"inputs/{tenant.id}/")
@@ -57,6 +58,8 @@ def test_what_was_fetched_is_stored_like_any_other_picture(tenant: Tenant, host:
     assert [objects.get(key) for key in stored] == [photo(), mask()]
     assert "token=abc" not in str(job)
 
+    with Client(tenant.stack.url, tenant.key) as client:
+        assert client.submit(urls(host)["image"], urls(host)["mask"])["status"] == "queued"
     form = {"image": (None, urls(host)["image"]), "mask": (None, urls(host)["mask"])}
     assert tenant.http.post("/v1/jobs", files=form).status_code == 202
 
