@@ -60,7 +60,7 @@ FileId = Annotated[str, Depends(_file_id)]
     status_code=201,
     responses=declared(*_CODES, *PICTURE_CODES),
     openapi_extra=_body(_FORM),
-    summary="Upload a file",
+    summary="Upload a picture",
 )
 async def upload(request: Request, principal: MaySubmit, services: ServicesDep) -> FileView:
     """A PNG, JPEG or WebP as the part `file`. It is decoded once, so that a broken one is refused now."""

@@ -271,13 +271,15 @@ def test_a_drip_meets_the_deadline_over_all_pictures_of_an_order(
 
 
 def test_a_resolver_that_does_not_answer_meets_the_deadline(make: Callable[..., Fetcher]) -> None:
-    given_up = threading.Event()
+    given_up, answered = threading.Event(), threading.Event()
 
     def slow(*_: object) -> list[str]:
-        given_up.wait(30)
+        given_up.wait(20)
+        answered.set()
         return [LOCAL]
 
     refused(make(slow, seconds=0.3), f"https://{HOST}/", "fetch_timeout")
+    assert not answered.is_set()
     given_up.set()
 
 
