@@ -6,6 +6,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -77,16 +78,18 @@ class FileStore:
             "height": height,
         }
         try:
-            with self._database.transaction() as connection:
-                if upload_id is not None and not close_upload(connection, upload_id, tenant_id):
-                    raise FileMissing(f"the upload {upload_id} is open no longer")
-                statement = sa.insert(files).values(**values, created_at=db_now()).returning(files)
-                row = connection.execute(statement).one()
+            return self._insert(values, upload_id)
         except DatabaseUnavailable:
             raise  # the row may be there all the same, and then it must find its bytes
         except BaseException:
             self._objects.delete(key)
             raise
+
+    def _insert(self, values: dict[str, Any], upload_id: str | None) -> StoredFile:
+        with self._database.transaction() as connection:
+            if upload_id is not None and not close_upload(connection, upload_id, values["tenant_id"]):
+                raise FileMissing(f"the upload {upload_id} is open no longer")
+            row = connection.execute(sa.insert(files).values(**values, created_at=db_now()).returning(files)).one()
         return StoredFile(**row._mapping)
 
     def get(self, file_id: str, tenant_id: str) -> StoredFile:
