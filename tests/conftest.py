@@ -10,10 +10,10 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
-from storage.database import Database, migrate
+from storage.database import Database
 from storage.object_store import ObjectStore, open_object_store
 from storage.settings import StorageSettings
-from tests import servers
+from tests import databases, servers
 
 _numbers = itertools.count()
 
@@ -27,8 +27,8 @@ structlog.configure(processors=[structlog.dev.ConsoleRenderer(exception_formatte
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
-    """The address of a PostgreSQL that this session started."""
-    with servers.postgres() as server:
+    """The address of a PostgreSQL that this session started. Its data need not outlive it."""
+    with servers.postgres(durable=False) as server:
         yield server.uri
 
 
@@ -52,17 +52,14 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.S3Se
 @pytest.fixture
 def postgres_url(postgres_server: str) -> Iterator[str]:
     """A migrated PostgreSQL database of this test's own."""
-    with servers.fresh_database(postgres_server, f"test_{next(_numbers)}") as url:
-        migrate(url)
+    with databases.migrated_postgres(postgres_server, f"test_{next(_numbers)}") as url:
         yield url
 
 
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
     """A migrated SQLite database of this test's own."""
-    url = f"sqlite:///{tmp_path / 'inpaintd.db'}"
-    migrate(url)
-    return url
+    return databases.migrated_sqlite(tmp_path / "inpaintd.db")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

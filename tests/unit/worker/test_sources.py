@@ -19,7 +19,7 @@ from safety.own_mark import OwnMark
 from safety.policy import load_policy
 from safety.verdict import Action
 from safety.watermark import embed
-from storage.database import Database, migrate
+from storage.database import Database
 from storage.errors import DatabaseUnavailable
 from storage.hash_bank_store import HashBankStore, Known
 from worker import sources
@@ -43,10 +43,8 @@ class Store(HashBankStore):
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    url = f"sqlite:///{tmp_path}/db"
-    migrate(url)
-    opened = Database(url)
+def database(sqlite_url: str) -> Iterator[Database]:
+    opened = Database(sqlite_url)
     yield opened
     opened.close()
 
