@@ -15,7 +15,7 @@ demo: $(INSTALLED)  ## start everything embedded, run real jobs, show a table an
 
 test: $(INSTALLED)  ## the checks, then every test, with real Redis, PostgreSQL and S3 started from wheels
 	$(MAKE) --no-print-directory check
-	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest --numprocesses 3 --dist loadfile
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 chaos: $(INSTALLED)  ## random faults on a whole deployment, then the oracle: make chaos RUNS=10, or SEED=7 to repeat
 	$(BIN)/python -m tests.chaos --runs $(RUNS) --jobs $(JOBS) --faults $(FAULTS) $(if $(SEED),--seed $(SEED))

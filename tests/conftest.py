@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +17,13 @@ from storage.object_store import ObjectStore, open_object_store
 from storage.settings import StorageSettings
 from tests import databases, servers
 
+# Several of these processes share a machine; more threads in each only wait for one another. For their children too,
+# and before anything loads numpy or torch.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 _numbers = itertools.count()
+# What starts programs waits a lot, and would at the end be all that still runs.
+_FIRST = ("tests/chaos/", "tests/e2e/", "tests/integration/")
 
 # No property depends on how fast a machine is: by default an example of more than 200 ms fails.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -23,6 +31,16 @@ settings.load_profile("untimed")
 
 # The default writes tracebacks with every local variable, which takes seconds and hides the test's own words.
 structlog.configure(processors=[structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the tests that take long in front; xdist hands files out in this order."""
+    items.sort(key=lambda item: not item.nodeid.startswith(_FIRST))
+
+
+def pytest_collection_finish() -> None:
+    """Takes torch and all that was imported out of the search for garbage, which walks over all of it each time."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Migrated databases for tests. Each kind is migrated once in a process, which takes a while, and copied from then on."""
+"""Migrated databases for tests: each kind is migrated once in a process, and copied from then on."""
 
 from __future__ import annotations
 
