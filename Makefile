@@ -8,6 +8,9 @@ JOBS ?= 120
 FAULTS ?= 12
 SEED ?=
 
+# Images of Python often set it, and then every program that is started here would compile all of its modules again.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: demo test chaos bench-queue bench-engine bench-watermark check format install clean
 
 demo: $(INSTALLED)  ## start everything embedded, run real jobs, show a table and a contact sheet

@@ -21,6 +21,9 @@ from tests import databases, servers
 # and before anything loads numpy or torch.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# Collecting imports torch and all; see storage.loading.
+gc.disable()
+
 _numbers = itertools.count()
 # What starts programs waits a lot, and would at the end be all that still runs.
 _FIRST = ("tests/chaos/", "tests/e2e/", "tests/integration/")
@@ -39,8 +42,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Takes torch and all that was imported out of the search for garbage, which walks over all of it each time."""
+    """From here on garbage is searched for, though never again in what was imported: each search would walk over it."""
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

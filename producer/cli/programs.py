@@ -27,8 +27,8 @@ def api(fd: int | None) -> None:
         from safety.settings import SafetySettings
 
         storage = _settings()
-        made = server(open_services(storage, SafetySettings.from_env(), ProducerSettings.from_env()))
-    made.run(sockets=None if fd is None else [socket.socket(fileno=fd)])
+        listening = server(open_services(storage, SafetySettings.from_env(), ProducerSettings.from_env()))
+    listening.run(sockets=None if fd is None else [socket.socket(fileno=fd)])
 
 
 @click.command()
