@@ -44,7 +44,7 @@ def download(
     link = services.objects.presign(image.key, LINK_SECONDS) if query.redirect else None
     if link is not None:
         return RedirectResponse(link, 302, headers={"Cache-Control": "private, no-store"})
-    return _bytes(services, image)
+    return _response(bytes_of(services, job, image), image)
 
 
 def _find(job: Job, n: str) -> ResultImage:
@@ -56,11 +56,17 @@ def _find(job: Job, n: str) -> ResultImage:
     return found
 
 
-def _bytes(services: Services, image: ResultImage) -> Response:
+def bytes_of(services: Services, job: Job, image: ResultImage) -> bytes:
+    """The file of an image of `job`. Raises Refusal `image_gone`."""
     try:
-        data = services.objects.get(image.key)
+        if job.erased_at is None:
+            return services.objects.get(image.key)
     except ObjectMissing:
-        raise _gone() from None
+        pass
+    raise _gone()
+
+
+def _response(data: bytes, image: ResultImage) -> Response:
     headers = {
         "ETag": f'"{image.sha256}"',
         "Cache-Control": "private, max-age=31536000, immutable",
