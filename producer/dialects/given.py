@@ -30,7 +30,9 @@ class Given:
     def say(self, native: str, value: Any, name: str) -> None:
         """Sets one of our fields because of the field `name`. Raises Refusal if two fields would set it."""
         if native in self.native:
-            raise self.refusal(name, "field_repeated", f"`{name}` and `{self.names[native]}` say the same; send one.")
+            raise self.refusal(
+                name, "field_repeated", f"`{self.full(name)}` and `{self.names[native]}` say the same; send one."
+            )
         self.native[native] = value
         self.names[native] = self.full(name)
 
@@ -61,7 +63,7 @@ class Given:
         """Raises Refusal `not_supported` if one of these fields is there; each name leads to the reason."""
         for name, reason in names.items():
             if name in self._values:
-                raise self.refusal(name, "not_supported", f"`{name}` is not supported here: {reason}.")
+                raise self.refusal(name, "not_supported", f"`{self.full(name)}` is not supported here: {reason}.")
 
     def finish(self) -> dict[str, Any]:
         """Every field by our names; those that are left have them already, or are found to be unknown."""
@@ -79,7 +81,7 @@ class Given:
 
     def _not_one_of(self, name: str, value: Any, choices: list[Any]) -> Refusal:
         known = ", ".join(_shown(choice) for choice in choices)
-        detail = f"{_shown(value)[:100]} is not supported here: leave `{name}` out or send one of: {known}."
+        detail = f"{_shown(value)[:100]} is not supported here: leave `{self.full(name)}` out or send one of: {known}."
         return self.refusal(name, "not_supported", detail)
 
 

@@ -74,7 +74,7 @@ def _logs(job: Job) -> list[dict[str, Any]]:
     trouble = trouble_of(job)
     if trouble is not None:
         said.append(trouble.message)
-    if job.steps:
+    if job.started_at is not None:
         said.append(f"Step {job.step} of {job.steps}.")
     moment = (job.finished_at or job.started_at or job.created_at).astimezone(UTC)
     return [_log(text, moment) for text in said]

@@ -55,9 +55,10 @@ class Edit:
 
 def read_edit(parts: Mapping[str, Part], services: Services) -> Edit:
     """What a form asks for. Fields of ours, such as `steps` or `seed`, may stand beside OpenAI's. Raises Refusal."""
+    # Before anything is read: `markup` is no text.
+    Given(dict.fromkeys(parts, "")).refuse(_REFUSED)
     given = Given({name: part.text() for name, part in parts.items() if name not in _PICTURES})
     image, mask = _pictures(parts)
-    given.refuse(_REFUSED)
     given.accept(_ALLOWED)
     manner = _manner(given)
     _translate(given, services)

@@ -79,7 +79,7 @@ def logs_of(job: Job) -> str:
     trouble = trouble_of(job)
     if trouble is not None:
         lines.append(trouble.message)
-    if job.steps:
+    if job.started_at is not None:
         lines.append(progress_line(job.step, job.steps))
     return "\n".join(lines) + "\n"
 
