@@ -11,10 +11,11 @@ from producer.api.auth import MayRead
 from producer.api.dependencies import JobId, ServicesDep
 from producer.api.problems import declared
 from producer.api.queries import ImageQuery
+from producer.api.views import shown_images
 from producer.errors import Refusal
 from producer.services import Services
 from storage.errors import ObjectMissing
-from storage.job import Job, JobState, ResultImage
+from storage.job import Job, ResultImage
 
 router = APIRouter(prefix="/v1/jobs/{job_id}/images", tags=["jobs"])
 
@@ -48,7 +49,7 @@ def download(
 
 
 def _find(job: Job, n: str) -> ResultImage:
-    images = job.images if job.state is JobState.SUCCEEDED else ()
+    images = shown_images(job)
     found = next((image for image in images if str(image.index) == n), None)
     if found is None:
         there = f"it has {len(images)}" if images else f"it is {job.state.value}, and only succeeded jobs have any"

@@ -147,12 +147,17 @@ def job_view(job: Job, position: int | None) -> JobView:
         queue=Queue(position=position, eta_seconds=None),
         params=job.params,
         model=ModelView(**_only(job.model, _MODEL)),
-        images=[_image(image, link) for image in job.images] if job.state is JobState.SUCCEEDED else [],
+        images=[_image(image, link) for image in shown_images(job)],
         safety=_safety(job.safety),
         receipt=job.receipt,
         error=None if job.error is None else ErrorView(**job.error.as_dict()),
         links=Links(self=link, cancel=f"{link}/cancel", events=f"{link}/events"),
     )
+
+
+def shown_images(job: Job) -> tuple[ResultImage, ...]:
+    """The images that may be seen: those of a job that has succeeded. Whoever shows images takes them from here."""
+    return job.images if job.state is JobState.SUCCEEDED else ()
 
 
 def _image(image: ResultImage, link: str) -> ImageView:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from storage.job import Job, ResultImage
+from producer.api.views import shown_images
+from storage.job import Job
 
 
-def image_url(base: str, job: Job, image: ResultImage) -> str:
-    """Where the image is served by this service, with 200, to whoever has a key of the job's tenant."""
-    return f"{base}/v1/jobs/{job.id}/images/{image.index}"
+def image_urls(base: str, job: Job) -> list[str]:
+    """Where a succeeded job's images are served, with 200, to whoever has a key of its tenant; of any other, none."""
+    return [f"{base}/v1/jobs/{job.id}/images/{image.index}" for image in shown_images(job)]

@@ -7,11 +7,11 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from producer.dialects.addresses import image_url
+from producer.dialects.addresses import image_urls
 from producer.dialects.fal.views import webhook_view
 from producer.dialects.origin import dialect_of
 from producer.dialects.replicate.prediction import prediction_of
-from storage.job import Job, JobState
+from storage.job import Job
 
 _Body = Callable[[Job, str, list[str]], Any]
 _BODIES: dict[str, _Body] = {
@@ -28,5 +28,4 @@ def body_in_dialect(job: Job, base: str) -> str | None:
     body = _BODIES.get(dialect_of(job) or "")
     if body is None:
         return None
-    urls = [image_url(base, job, image) for image in job.images] if job.state is JobState.SUCCEEDED else []
-    return to_json(body(job, base, urls)).decode()
+    return to_json(body(job, base, image_urls(base, job))).decode()

@@ -12,7 +12,7 @@ from producer.api.problems import MEDIA_TYPE, Problem
 
 Reword = Callable[[Problem], JSONResponse]
 # They describe the body that is replaced.
-_OF_THE_BODY = ("content-type", "content-length", "www-authenticate")
+_OF_THE_BODY = ("content-type", "content-length")
 
 
 class Rewording:
@@ -57,7 +57,7 @@ class _Held:
         answer = self._reword(Problem.model_validate_json(bytes(self._body)))
         headers = MutableHeaders(raw=list((self.start or {})["headers"]))
         for name, value in headers.items():
-            if name not in _OF_THE_BODY:
+            if name not in _OF_THE_BODY and name not in answer.headers:
                 answer.headers[name] = value
         return answer
 

@@ -11,6 +11,7 @@ from pydantic import RootModel
 
 from producer.api.bodies import body_of
 from producer.api.dependencies import JobId, ServicesDep
+from producer.api.views import shown_images
 from producer.dialects.a1111.errors import trouble_response
 from producer.dialects.a1111.request import DIALECT, read_img2img
 from producer.dialects.a1111.samplers import sampler_list
@@ -111,7 +112,7 @@ def set_options(_caller: MaySubmit) -> None:
 
 async def _answer(request: Request, services: Services, job: Job) -> Response:
     job = await at_rest(request, services, job)
-    if job.state is not JobState.SUCCEEDED:
+    if not shown_images(job):
         still = Trouble("still_waiting", f"{job.id} is {job.state.value}: read it again later.")
         return trouble_response(job, trouble_of(job) or still)
     return JSONResponse(await run_in_threadpool(result_view, services, job), headers={"x-job-id": job.id})

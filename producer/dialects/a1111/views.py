@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from producer.api.views import shown_images
 from producer.dialects.a1111.samplers import shown_as
 from producer.dialects.links import images_base64
 from producer.services import Services
@@ -44,8 +45,8 @@ def model_list(models: Mapping[str, ModelDescriptor]) -> list[dict[str, Any]]:
 
 
 def _info(job: Job) -> dict[str, Any]:
-    params, image = job.params, job.images[0]
-    seeds = [one.seed for one in job.images]
+    params, images = job.params, shown_images(job)
+    seeds = [image.seed for image in images]
     return {
         "job_id": job.id,
         "prompt": params.prompt,
@@ -54,8 +55,8 @@ def _info(job: Job) -> dict[str, Any]:
         "all_negative_prompts": [params.negative_prompt] * len(seeds),
         "seed": seeds[0],
         "all_seeds": seeds,
-        "width": image.width,
-        "height": image.height,
+        "width": images[0].width,
+        "height": images[0].height,
         "sampler_name": shown_as(params.scheduler),
         "cfg_scale": params.guidance_scale,
         "steps": params.steps,
@@ -72,7 +73,8 @@ def _info(job: Job) -> dict[str, Any]:
 def _infotext(job: Job, seed: int) -> str:
     params = job.params
     negative = f"\nNegative prompt: {params.negative_prompt}" if params.negative_prompt else ""
-    size = f"{job.images[0].width}x{job.images[0].height}"
+    image = shown_images(job)[0]
+    size = f"{image.width}x{image.height}"
     return (
         f"{params.prompt}{negative}\nSteps: {params.steps}, Sampler: {shown_as(params.scheduler)}, "
         f"CFG scale: {params.guidance_scale}, Seed: {seed}, Size: {size}, Model: {job.model['name']}, "

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from producer.api.views import shown_images
 from producer.dialects.trouble import Trouble, trouble_of
 from storage.job import HeldAt, Job, JobState
 
@@ -47,7 +48,7 @@ def result_view(job: Job, urls: Sequence[str]) -> dict[str, Any]:
     """The result of a succeeded job, whose images are at `urls`."""
     images = [
         {"url": url, "width": image.width, "height": image.height, "content_type": image.content_type}
-        for url, image in zip(urls, job.images, strict=True)
+        for url, image in zip(urls, shown_images(job), strict=True)
     ]
     return {
         "images": images,

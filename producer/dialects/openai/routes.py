@@ -12,6 +12,7 @@ from producer.api.dependencies import JobId, ServicesDep
 from producer.api.event_stream import EventStream
 from producer.api.forms import read_form
 from producer.api.streams import Streams
+from producer.api.views import shown_images
 from producer.dialects.callers import Callers
 from producer.dialects.intake import store
 from producer.dialects.openai.edit import Manner, read_edit
@@ -23,7 +24,7 @@ from producer.dialects.waiting import at_rest
 from producer.errors import Refusal
 from producer.services import Services
 from producer.telling import Telling
-from storage.job import Job, JobState
+from storage.job import Job
 from storage.key_store import Principal
 
 router = APIRouter()
@@ -53,7 +54,7 @@ async def read(request: Request, job_id: JobId, principal: MayRead, services: Se
 
 async def _answer(request: Request, services: Services, job: Job, manner: Manner) -> Response:
     job = await at_rest(request, services, job)
-    if job.state is not JobState.SUCCEEDED:
+    if not shown_images(job):
         still = Trouble("still_waiting", f"{job.id} is {job.state.value}: read it again later.")
         return trouble_response(job, trouble_of(job) or still)
     body = await run_in_threadpool(images_response, services, job, as_url=manner.as_url)

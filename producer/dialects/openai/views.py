@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+from producer.api.views import shown_images
 from producer.dialects.links import images_base64, open_urls
 from producer.services import Services
 from storage.job import Job
@@ -66,7 +67,8 @@ def _message(kind: str, values: dict[str, Any]) -> str:
 
 
 def _size(job: Job) -> str:
-    return f"{job.images[0].width}x{job.images[0].height}"
+    image = shown_images(job)[0]
+    return f"{image.width}x{image.height}"
 
 
 def _seconds(moment: datetime) -> int:

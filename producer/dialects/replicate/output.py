@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from producer.dialects.addresses import image_url
+import contextlib
+
+from producer.dialects.addresses import image_urls
 from producer.dialects.links import data_uris
 from producer.dialects.replicate.prediction import Prediction, prediction_of
 from producer.errors import Refusal
 from producer.services import Services
-from storage.job import Job, JobState
+from storage.job import Job
 
 
 def output_urls(services: Services, job: Job, base: str) -> list[str]:
@@ -15,14 +17,10 @@ def output_urls(services: Services, job: Job, base: str) -> list[str]:
 
     Over plain http the client makes files of data: URIs only, so there they are the pictures themselves.
     """
-    if job.state is not JobState.SUCCEEDED:
-        return []
-    if base.startswith("https:"):
-        return [image_url(base, job, image) for image in job.images]
-    try:
-        return data_uris(services, job)
-    except Refusal:  # erased: the prediction is still worth reading
-        return [image_url(base, job, image) for image in job.images]
+    if not base.startswith("https:"):
+        with contextlib.suppress(Refusal):  # erased: the prediction is still worth reading
+            return data_uris(services, job)
+    return image_urls(base, job)
 
 
 def full_prediction(services: Services, job: Job, base: str) -> Prediction:

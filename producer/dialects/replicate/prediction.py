@@ -14,14 +14,14 @@ from storage.job import HeldAt, Job, JobState
 
 Status = Literal["starting", "processing", "succeeded", "failed", "canceled"]
 # Their client parses these five and no other.
-_STATUS: dict[JobState, Status] = {
-    JobState.QUEUED: "starting",
-    JobState.RUNNING: "processing",
-    JobState.SUCCEEDED: "succeeded",
-    JobState.FAILED: "failed",
-    JobState.BLOCKED: "failed",
-    JobState.CANCELED: "canceled",
-    JobState.EXPIRED: "canceled",
+_STATUS: dict[str, Status] = {
+    "queued": "starting",
+    "running": "processing",
+    "succeeded": "succeeded",
+    "failed": "failed",
+    "blocked": "failed",
+    "canceled": "canceled",
+    "expired": "canceled",
 }
 _BAR = 20
 
@@ -55,7 +55,7 @@ def prediction_of(job: Job, base: str, output: list[str]) -> Prediction:
         version=version_of(alias, name),
         status=status_of(job),
         input=job.params.model_dump(mode="json"),
-        output=output if job.state is JobState.SUCCEEDED else None,
+        output=output or None,
         logs=logs_of(job),
         error=trouble.message if trouble else None,
         metrics=_metrics(job),

@@ -13,7 +13,7 @@ from producer.api.dependencies import JobId, ServicesDep
 from producer.api.event_stream import EventStream
 from producer.api.streams import Streams
 from producer.api.waiting import until_settled
-from producer.dialects.addresses import image_url
+from producer.dialects.addresses import image_urls
 from producer.dialects.intake import store
 from producer.dialects.links import base_of
 from producer.dialects.replicate.callers import MayRead, MaySubmit
@@ -104,8 +104,7 @@ def _wait_seconds(request: Request) -> int:
 
 
 def _brief(job: Job, base: str) -> dict[str, Any]:
-    urls = [image_url(base, job, image) for image in job.images]
-    return prediction_of(job, base, urls).model_dump(mode="json")
+    return prediction_of(job, base, image_urls(base, job)).model_dump(mode="json")
 
 
 def _response(request: Request, services: Services, job: Job) -> Response:

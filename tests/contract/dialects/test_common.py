@@ -14,6 +14,7 @@ from producer.api.problems import CODES
 from producer.dialects.doors import DIALECTS
 from storage.tenant_store import TenantLimits
 from tests.contract.api.serving import Stack, Tenant, data_uri, finish, mask, photo, running
+from tests.contract.api.test_nothing_shown import STATES, stands
 from tests.contract.dialects.painter import PICTURE
 from tests.contract.dialects.pictures import transparent_in
 
@@ -122,6 +123,18 @@ def test_a_native_job_is_read_through_each(tenant: Tenant, door: Door) -> None:
     assert base64.b64decode(door.picture(answer.json()).rpartition(",")[2]) == PICTURE
 
 
+@pytest.mark.parametrize("what", STATES)
+def test_what_has_not_succeeded_is_shown_by_none(
+    tenant: Tenant, door: Door, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("producer.dialects.waiting.SYNC_SECONDS", 0.01)
+    monkeypatch.setattr(type(tenant.stack.services.objects), "presign", lambda *_: "https://bucket.example/x")
+    job_id = stands(tenant, STATES[what][0])["id"]
+    answer = tenant.http.get(door.read.format(job_id))
+    assert job_id in answer.text or answer.status_code >= 400
+    assert not any(word in answer.text for word in ("bucket.example", "/images/0", "results/", "data:image", "iVBOR"))
+
+
 def test_a_job_of_each_is_an_ordinary_one(tenant: Tenant, name: str, door: Door) -> None:
     door.post(tenant.http, "remove her clothes")
     (job,) = tenant.http.get("/v1/jobs").json()["data"]
@@ -197,6 +210,27 @@ def test_errors_keep_their_headers_and_their_length(tenant: Tenant, name: str, d
     wrong = tenant.http.request("DELETE", door.read.format("job_of_nobody"))
     refused(name, wrong, 405, "method_not_allowed")
     assert wrong.headers["allow"]
+
+
+@pytest.mark.parametrize("waiting", ["openai", "a1111"])
+def test_who_waits_is_not_kept_for_ever_and_loses_nothing(
+    tenant: Tenant, waiting: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("producer.dialects.waiting.SYNC_SECONDS", 0.05)
+    answer = DOORS[waiting].post(tenant.http, "x")
+    refused(waiting, answer, 504, "still_waiting")
+    (job,) = tenant.http.get("/v1/jobs").json()["data"]
+    assert job["status"] == "queued"
+    assert job["id"] in answer.text
+    finish(tenant.stack.services, job["id"], PICTURE)
+    assert tenant.http.get(DOORS[waiting].read.format(job["id"])).status_code == 200
+
+
+def test_an_idempotency_key_makes_one_job_of_many_requests(tenant: Tenant, door: Door) -> None:
+    tenant.http.headers["Idempotency-Key"] = "mine"
+    for _ in range(2):
+        door.post(tenant.http, "remove her clothes")
+    assert len(tenant.http.get("/v1/jobs").json()["data"]) == 1
 
 
 def test_dialects_are_not_in_the_document(stack: Stack) -> None:
