@@ -10,8 +10,6 @@ from producer.dialects.trouble import Trouble
 
 # 408, 409 and 429 the client tries again, up to ten times: only the last is meant to be.
 _STATUS = {"blocked": 422, "canceled": 400, "expired": 504}
-# By this header the client knows that a 504 is its own deadline, and does not try again.
-_TIMED_OUT = {"X-Fal-Request-Timeout-Type": "user"}
 
 
 def reword(problem: Problem) -> JSONResponse:
@@ -24,5 +22,4 @@ def reword(problem: Problem) -> JSONResponse:
 def trouble_response(trouble: Trouble) -> JSONResponse:
     """The result of a job that ended without a picture."""
     body = {"detail": trouble.message, "error_type": error_type(trouble)}
-    headers = _TIMED_OUT if trouble.code == "expired" else {}
-    return JSONResponse(body, _STATUS.get(trouble.code, 500), headers=headers)
+    return JSONResponse(body, _STATUS.get(trouble.code, 500))

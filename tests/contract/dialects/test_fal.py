@@ -105,7 +105,7 @@ FAILURES = {
 def test_a_failure_is_completed_and_an_error_at_its_result(
     customer: Tenant, fal: fal_client.SyncClient, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Traps: of failures the status says COMPLETED; and a 504 is asked for ten times unless a header explains it."""
+    """Traps: of failures the status says COMPLETED; and 408, 409 and 429 are asked for ten times."""
     monkeypatch.setattr(fal_client.client, "MAX_ATTEMPTS", 1)
     make, state = STATES[what]
     job_id = customer.accepted()["id"]

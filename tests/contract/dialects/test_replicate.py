@@ -109,7 +109,8 @@ def test_when_the_wait_runs_out_run_goes_on_to_ask(tenant: Tenant, stack: Stack)
     hooks = {"response": [lambda answer: answered.set() if answer.request.method == "POST" else None]}
 
     def finish_after_the_answer(services: Any, job: Job) -> None:
-        answered.wait(20)
+        if job.tenant_id == tenant.id:  # others left theirs in the queue
+            answered.wait(20)
         succeed(services, job)
 
     api = client(tenant, event_hooks=hooks)
