@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, HTTPException, Request
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from producer.api.dependencies import ServicesDep
-from producer.api.files import store_file
+from producer.api.files import FileId
 from producer.api.forms import read_form
-from producer.api.orders import FILE_ID
 from producer.dialects.links import base_of
 from producer.dialects.models import alias_of
 from producer.dialects.replicate import predictions
@@ -17,11 +18,11 @@ from producer.dialects.replicate.files import FileView, content_of, file_view
 from producer.dialects.replicate.versions import ModelView, VersionView, model_view, version_view
 from producer.errors import Refusal
 from producer.services import Services
-from storage.errors import FileMissing
 from storage.models import ModelDescriptor
 from storage.webhook import DEFAULT
 
 router = APIRouter()
+Cursor = Annotated[str | None, Query(pattern=r"^file_[0-9a-z]{26}$")]
 router.include_router(predictions.router)
 
 
@@ -32,21 +33,33 @@ async def upload(request: Request, principal: MaySubmit, services: ServicesDep) 
         raise Refusal("media_type_unsupported", "Send the picture as the part `content` of multipart/form-data.")
     data = content_of(await read_form(request))
     try:
-        stored = await run_in_threadpool(store_file, services, principal.tenant_id, data)
+        stored = await run_in_threadpool(services.uploads.take, principal.tenant_id, data)
     except Refusal as refusal:
         raise refusal.renamed({"file": "content"}) from None
     return file_view(stored, base_of(request, services))
 
 
+@router.get("/v1/files")
+def files(request: Request, principal: MayRead, services: ServicesDep, cursor: Cursor = None) -> dict[str, Any]:
+    """Uploaded pictures, newest first."""
+    page = services.files.page(principal.tenant_id, cursor=cursor)
+    base = base_of(request, services)
+    link = f"{base}/replicate/v1/files?cursor={page.next_cursor}"
+    results = [file_view(one, base).model_dump(mode="json") for one in page.files]
+    return {"previous": None, "next": link if page.next_cursor else None, "results": results}
+
+
 @router.get("/v1/files/{file_id}")
-def file(request: Request, file_id: str, principal: MaySubmit, services: ServicesDep) -> FileView:
+def file(request: Request, file_id: FileId, principal: MayRead, services: ServicesDep) -> FileView:
     """What is known of an uploaded picture."""
-    try:
-        if FILE_ID.fullmatch(file_id):
-            return file_view(services.files.get(file_id, principal.tenant_id), base_of(request, services))
-    except FileMissing:
-        pass
-    raise HTTPException(404)
+    return file_view(services.files.get(file_id, principal.tenant_id), base_of(request, services))
+
+
+@router.delete("/v1/files/{file_id}", status_code=204)
+def delete(file_id: FileId, principal: MaySubmit, services: ServicesDep) -> Response:
+    """Removes a picture, unless a job that has not ended needs it."""
+    services.uploads.delete(file_id, principal.tenant_id)
+    return Response(status_code=204)
 
 
 @router.get("/v1/models/{owner}/{name}")

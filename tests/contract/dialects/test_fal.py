@@ -14,6 +14,7 @@ import pytest
 from storage.job import Job, JobState
 from tests.contract.api.serving import Tenant, claim, mask, photo
 from tests.contract.api.test_nothing_shown import STATES
+from tests.contract.api.test_picture_urls import picture
 from tests.contract.dialects.conftest import Secure, deliver
 from tests.contract.dialects.painter import PICTURE, painting
 from tests.integration.webhooks.receiver import receiving
@@ -134,6 +135,15 @@ def test_cancel_once(customer: Tenant, fal: fal_client.SyncClient) -> None:
     with pytest.raises(fal_client.FalClientHTTPError) as caught:
         handle.cancel()
     assert (caught.value.status_code, caught.value.response.json()["status"]) == (400, "ALREADY_COMPLETED")
+
+
+def test_pictures_are_fetched_by_url(customer: Tenant, fal: fal_client.SyncClient) -> None:
+    with receiving() as host:
+        host.answers = [picture(photo()), picture(mask())]
+        job = job_of(customer, submit(fal, image_url=host.url(path="/image"), mask_url=host.url(path="/mask")))
+        with pytest.raises(fal_client.FalClientHTTPError, match="image_url"):
+            submit(fal, image_url=host.url("10.0.0.1"))
+    assert customer.stack.services.objects.get(job.image_key) == photo()
 
 
 UNSUPPORTED: dict[str, tuple[dict[str, Any], str, str]] = {

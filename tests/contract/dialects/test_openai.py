@@ -196,7 +196,7 @@ def test_a_failed_job_is_not_asked_for_again(tenant: Tenant) -> None:
 def test_a_hang_up_cancels_nothing(tenant: Tenant) -> None:
     with client(tenant, timeout=0.2, max_retries=0) as made, pytest.raises(openai.APITimeoutError):
         edit(made)
-    (job,) = jobs_of(tenant)
+    job = tenant.stack.services.reader.get(_queued(tenant), tenant.id)
     assert (job.state, job.cancel_requested) == ("queued", False)
 
 

@@ -98,9 +98,13 @@ def test_a_file_is_known_by_its_address(tenant: Tenant, api: replicate.Client) -
     assert api.files.get(stored.id).checksums == stored.checksums
     prediction = api.predictions.create(model=THEIRS, input=asked(image=stored.urls["get"]))
     assert prediction.status == "starting"
-    with pytest.raises(ReplicateError) as caught:
-        api.files.get("file_nobody")
-    assert caught.value.status == 404
+    assert [one.id for one in api.files.list()][1:] == [stored.id], "after the mask"
+    with pytest.raises(ReplicateError, match="file_in_use"):
+        api.files.delete(stored.id)
+    prediction.cancel()
+    api.files.delete(stored.id)
+    with pytest.raises(ReplicateError, match="file_unknown"):
+        api.files.get(stored.id)
 
 
 def test_when_the_wait_runs_out_run_goes_on_to_ask(tenant: Tenant, stack: Stack) -> None:
