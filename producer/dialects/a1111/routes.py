@@ -7,9 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
-from pydantic import RootModel
 
-from producer.api.bodies import body_of
 from producer.api.dependencies import JobId, ServicesDep
 from producer.api.views import shown_images
 from producer.dialects.a1111.errors import trouble_response
@@ -18,6 +16,7 @@ from producer.dialects.a1111.samplers import sampler_list
 from producer.dialects.a1111.views import model_list, progress_view, result_view
 from producer.dialects.callers import Callers
 from producer.dialects.intake import store
+from producer.dialects.json_body import JsonBody
 from producer.dialects.origin import dialect_of
 from producer.dialects.trouble import Trouble, trouble_of
 from producer.dialects.waiting import at_rest
@@ -35,15 +34,8 @@ MayRead = Annotated[Principal, Depends(_CALLERS.may("read"))]
 _MOST_RUNNING = 200
 
 
-class Anything(RootModel[dict[str, Any]]):
-    """A JSON object."""
-
-
-Body = Annotated[Anything, Depends(body_of(Anything))]
-
-
 @router.post("/img2img")
-async def img2img(request: Request, principal: MaySubmit, services: ServicesDep, body: Body) -> Response:
+async def img2img(request: Request, principal: MaySubmit, services: ServicesDep, body: JsonBody) -> Response:
     """Answers with the pictures once they are there; the header x-job-id is the id of the job."""
     found = await run_in_threadpool(read_img2img, body.root, services)
     return await _answer(request, services, await store(request, services, principal, found))

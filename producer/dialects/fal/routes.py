@@ -7,15 +7,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
-from pydantic import RootModel
 
-from producer.api.bodies import body_of
 from producer.api.dependencies import JobId, ServicesDep
 from producer.dialects.callers import Callers
 from producer.dialects.fal.errors import trouble_response
 from producer.dialects.fal.request import read_submission
 from producer.dialects.fal.views import result_view, status_view, submitted_view
 from producer.dialects.intake import store
+from producer.dialects.json_body import JsonBody
 from producer.dialects.links import base_of, open_urls
 from producer.dialects.trouble import trouble_of
 from producer.services import Services
@@ -26,13 +25,6 @@ router = APIRouter()
 _CALLERS = Callers(("key", "bearer"), "Authorization: Key <key>")
 MaySubmit = Annotated[Principal, Depends(_CALLERS.may("submit"))]
 MayRead = Annotated[Principal, Depends(_CALLERS.may("read"))]
-
-
-class Anything(RootModel[dict[str, Any]]):
-    """A JSON object."""
-
-
-Body = Annotated[Anything, Depends(body_of(Anything))]
 Webhook = Annotated[str | None, Query(min_length=1, max_length=1000)]
 
 
@@ -76,7 +68,7 @@ async def submit(
     app: str,
     principal: MaySubmit,
     services: ServicesDep,
-    body: Body,
+    body: JsonBody,
     path: str = "",
     fal_webhook: Webhook = None,
 ) -> dict[str, Any]:
