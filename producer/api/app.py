@@ -17,6 +17,7 @@ from producer.api.last_resort import LastResort
 from producer.api.limits import BodyLimit
 from producer.api.openapi import openapi
 from producer.api.streams import Streams
+from producer.dialects.doors import open_doors
 from producer.services import Services
 
 TAGS = [
@@ -62,6 +63,7 @@ def create_app(services: Services) -> FastAPI:
     faults.install(app)
     for resource in (jobs, images, events, batches, files, detect, objections, webhooks, models, health):
         app.include_router(resource.router)
+    open_doors(app)
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]
     return app
 
