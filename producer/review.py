@@ -86,7 +86,7 @@ class Reviewer:
     def revoke(self, job_id: str, word: Word) -> Job:
         """Takes an approval back: a result is withdrawn, a job that has not ended is canceled. Raises JobNotFound."""
         job = self.store.get(job_id)
-        if job.state is JobState.SUCCEEDED and job.withdrawn_at is None:
+        if job.is_released:
             return self.withdraw(job_id, word)
         verdict = Verdict.from_dict(job.safety)
         safety = stated(job.safety, self._statement("withdrawn", verdict, word))

@@ -212,6 +212,11 @@ class Job:
     replaces: str | None = None
 
     @property
+    def is_released(self) -> bool:
+        """Whether its images may be seen: it has succeeded, and nobody took them back."""
+        return self.state is JobState.SUCCEEDED and self.withdrawn_at is None
+
+    @property
     def is_terminal(self) -> bool:
         """True once the job can never change state again."""
         return self.state in TERMINAL

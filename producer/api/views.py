@@ -184,7 +184,7 @@ def shown_images(job: Job) -> tuple[ResultImage, ...]:
 
     Whoever shows images takes them from here.
     """
-    return job.images if job.state is JobState.SUCCEEDED and job.withdrawn_at is None else ()
+    return job.images if job.is_released else ()
 
 
 def _image(image: ResultImage, link: str) -> ImageView:

@@ -43,7 +43,7 @@ class Appeals:
 
         Raises NotAppealable for a job whose images cannot be fetched, or an unknown category.
         """
-        if job.state is not JobState.SUCCEEDED or job.withdrawn_at is not None:
+        if not job.is_released:
             raise NotAppealable(f"The job {job.id} has no images that can be fetched: there is nothing to report.")
         if category not in self.policy.categories:
             known = ", ".join(sorted(self.policy.categories))
