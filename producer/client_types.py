@@ -23,10 +23,11 @@ class Attempts(TypedDict):
 
 
 class Queue(TypedDict):
-    """Jobs that are served before this one, and the estimated wait in seconds."""
+    """Jobs that are served before this one, the estimated wait in seconds, and by how much such estimates are off."""
 
     position: int | None
     eta_seconds: float | None
+    eta_error_seconds: float | None
 
 
 class Model(TypedDict):
@@ -127,6 +128,7 @@ class JobView(TypedDict):
     images: list[Image]
     safety: Safety
     receipt: dict[str, Any]
+    erased_at: str | None
     error: Failure | None
     withdrawn_at: str | None
     replaces: str | None

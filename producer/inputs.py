@@ -92,11 +92,12 @@ class InputShelf:
 
         The keys carry the job's id, so that what was left behind by a death can be told from what is needed.
         """
-        folder, added = f"inputs/{tenant_id}/{job_id}", list[str]()
+        goal, added = self.as_if_kept(tenant_id, job_id, inputs), list[str]()
         try:
-            image = self._store(inputs.image, f"{folder}/image", added)
-            mask = None if inputs.mask is None else self._store(inputs.mask, f"{folder}/mask", added)
-            kept = Kept(Inputs(image, mask))
+            self._store(inputs.image, goal.image.stored_key, added)
+            if inputs.mask is not None and goal.mask is not None:
+                self._store(inputs.mask, goal.mask.stored_key, added)
+            kept = Kept(goal)
             yield kept
         except DatabaseUnavailable:
             raise  # the job may be stored all the same, and then it must find its pictures
@@ -105,6 +106,13 @@ class InputShelf:
             raise
         if not kept.wanted:
             self._drop(added)
+
+    def as_if_kept(self, tenant_id: str, job_id: str, inputs: Inputs) -> Inputs:
+        """`inputs` with the keys that they have once they are stored; nothing is stored."""
+        folder = f"inputs/{tenant_id}/{job_id}"
+        image = replace(inputs.image, key=inputs.image.key or f"{folder}/image")
+        mask = inputs.mask and replace(inputs.mask, key=inputs.mask.key or f"{folder}/mask")
+        return Inputs(image, mask)
 
     def _fetched(self, tenant_id: str, image: Source, mask: Source | None) -> tuple[_Near, _Near | None]:
         """Both sources, with the bytes behind their URLs."""
@@ -133,13 +141,11 @@ class InputShelf:
             message = f"The image is {width}x{height} pixels; each side must have {least} or more to carry a mark."
             raise Refusal.of_field("image", "image_too_small", message)
 
-    def _store(self, picture: Input, key: str, added: list[str]) -> Input:
-        if picture.key is not None:
-            return picture
-        added.append(key)
-        # Never served as it is, so no browser needs to know what it is.
-        self.objects.put(key, picture.data, "application/octet-stream")
-        return replace(picture, key=key)
+    def _store(self, picture: Input, key: str, added: list[str]) -> None:
+        if picture.key is None:
+            added.append(key)
+            # Never served as it is, so no browser needs to know what it is.
+            self.objects.put(key, picture.data, "application/octet-stream")
 
     def _drop(self, keys: list[str]) -> None:
         for key in keys:

@@ -12,6 +12,7 @@ from producer.inputs import InputShelf
 from producer.moderation.appeals import Appeals
 from producer.outbound.addresses import AddressGuard
 from producer.settings import ProducerSettings
+from producer.shredder import Shredder
 from producer.submit import Submitter
 from producer.uploads import Uploads
 from safety.certificate import trust_anchors
@@ -22,6 +23,7 @@ from storage.broker import Doorbell
 from storage.case_store import CaseStore
 from storage.database import Database
 from storage.delivery_log import DeliveryLog
+from storage.feed import Feed
 from storage.file_store import FileStore
 from storage.job_reader import JobReader
 from storage.job_store import JobStore
@@ -29,11 +31,14 @@ from storage.key_store import KeyStore
 from storage.mark_store import MarkStore
 from storage.models import ModelDescriptor, load_registry
 from storage.object_store import ObjectStore, open_object_store
+from storage.outlook import Outlook
+from storage.retention_store import RetentionStore
 from storage.settings import StorageSettings
 from storage.strike_store import StrikeStore
 from storage.submissions import Submissions
 from storage.tenant_store import TenantStore
 from storage.upload_store import UploadStore
+from storage.usage_store import UsageStore
 from storage.webhook_store import WebhookStore
 
 
@@ -50,6 +55,10 @@ class Services:
     submissions: Submissions
     tenants: TenantStore
     reader: JobReader
+    outlook: Outlook
+    feed: Feed
+    usage: UsageStore
+    shredder: Shredder
     keys: KeyStore
     files: FileStore
     uploads: Uploads
@@ -91,6 +100,10 @@ def open_services(storage: StorageSettings, safety: SafetySettings, producer: Pr
         submissions=submissions,
         tenants=TenantStore(database),
         reader=JobReader(database),
+        outlook=Outlook(database),
+        feed=Feed(database),
+        usage=UsageStore(database),
+        shredder=Shredder(RetentionStore(database), objects),
         keys=KeyStore(database),
         files=files,
         uploads=Uploads(files, UploadStore(database), objects, producer.max_body_bytes, producer.max_pixels),

@@ -31,13 +31,41 @@ from storage.copies import Trace
 from storage.failpoints import reach
 from storage.ids import new_id
 from storage.intake import Submitted
-from storage.job import HeldAt, JobState, NewJob
+from storage.job import HeldAt, Job, JobState, NewJob
 from storage.models import ModelDescriptor
+from storage.outlook import Expectation, Outlook
 from storage.params import MAX_SEED
 from storage.submissions import Submissions
 from storage.webhook_store import WebhookStore
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """The job as it would stand after submit, under an id that nothing has, and what it would do.
+
+    `inputs` are its pictures; `ahead` is what would await it, None unless it would be queued.
+    """
+
+    job: Job
+    inputs: Inputs
+    model: ModelDescriptor
+    ahead: Expectation | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """An order that was resolved and judged; its pictures are checked and not stored."""
+
+    tenant_id: str
+    job_id: str
+    order: Order
+    fingerprint: str
+    model: ModelDescriptor
+    verdict: Verdict
+    imprint: Imprint
+    inputs: Inputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,32 +88,45 @@ class Submitter:
         Raises Refusal, QueueFull, CoolingDown and IdempotencyConflict, with nothing left behind, for an order that
         cannot be carried out. An unreachable Redis is no error: workers also look into SQL by themselves.
         """
+        if (earlier := self._earlier(tenant_id, order)) is not None:
+            return earlier
+        draft = self._draft(tenant_id, order)
+        with self.shelf.keeping(tenant_id, draft.job_id, draft.inputs) as kept:
+            new = self._new_job(draft, kept.inputs)
+            submitted = self.submissions.submit(replace(new, webhook_id=self._webhook_id(tenant_id, order)))
+            kept.wanted = not submitted.replayed
+        reach("after_accept")
+        self._announce(submitted, draft.model)
+        return submitted
+
+    def rehearse(self, tenant_id: str, order: Order, outlook: Outlook) -> Rehearsal:
+        """What submit() would make of the order now, by the same steps; nothing is stored, sent or held against anyone.
+
+        Raises what submit() would raise. Copies of earlier requests are not recognized.
+        """
+        draft = self._draft(tenant_id, replace(order, idempotency_key=None, is_retry=False))
+        new = self._new_job(draft, self.shelf.as_if_kept(tenant_id, draft.job_id, draft.inputs))
+        job, ahead = self.submissions.rehearse(new, lambda connection, job: outlook.within(connection, [job]))
+        return Rehearsal(job, draft.inputs, draft.model, ahead.get(job.id))
+
+    def _draft(self, tenant_id: str, order: Order) -> _Draft:
         self._check_hook(order)
         model = self._model(order.params.model)
         job_id, fingerprint = new_id("job"), fingerprint_of(order)
-        if (earlier := self._earlier(tenant_id, order, fingerprint)) is not None:
-            return earlier
         params = order.params.resolved(native_size=model.can.native_size, seed=secrets.randbelow(MAX_SEED + 1))
         refuse_unfit(params, model)
         verdict = judge_prompts(params, self.policy)
         inputs = self.shelf.take(tenant_id, order.image, order.mask, params)
         imprint = self.conduct.imprint(tenant_id, params, inputs.image.data)
         verdict = Verdict.merge(verdict, self.conduct.judge(tenant_id, self._user(tenant_id, order), imprint))
-        with self.shelf.keeping(tenant_id, job_id, inputs) as kept:
-            new = self._new_job(tenant_id, job_id, replace(order, params=params), model, verdict, kept.inputs)
-            new = replace(new, fingerprint=fingerprint, webhook_id=self._webhook_id(tenant_id, order))
-            new = self._on_record(new, imprint, verdict)
-            submitted = self.submissions.submit(new)
-            kept.wanted = not submitted.replayed
-        reach("after_accept")
-        self._announce(submitted, model)
-        return submitted
+        order = replace(order, params=params)
+        return _Draft(tenant_id, job_id, order, fingerprint, model, verdict, imprint, inputs)
 
-    def _earlier(self, tenant_id: str, order: Order, fingerprint: str) -> Submitted | None:
+    def _earlier(self, tenant_id: str, order: Order) -> Submitted | None:
         """The job of an earlier copy of an order whose pictures would have to be fetched again."""
         if not isinstance(order.image, UrlRef) and not isinstance(order.mask, UrlRef):
             return None
-        trace = Trace(tenant_id, fingerprint, order.idempotency_key, order.is_retry)
+        trace = Trace(tenant_id, fingerprint_of(order), order.idempotency_key, order.is_retry)
         return self.submissions.earlier(trace)
 
     def _announce(self, submitted: Submitted, model: ModelDescriptor) -> None:
@@ -102,10 +143,6 @@ class Submitter:
 
     def _user(self, tenant_id: str, order: Order) -> str | None:
         return None if order.user is None else self.pseudonym(tenant_id, order.user)
-
-    def _on_record(self, new: NewJob, imprint: Imprint, verdict: Verdict) -> NewJob:
-        noted = replace(new, imprint=asdict(imprint), gate=self.conduct.gate())
-        return replace(noted, also=(*noted.also, *self.conduct.strike(noted, verdict), *self._case(noted, verdict)))
 
     def _check_hook(self, order: Order) -> None:
         try:
@@ -125,19 +162,17 @@ class Submitter:
             raise Refusal.of_field("model", "model_unknown", f"There is no model {alias!r}; use one of: {known}.")
         return self.models[alias]
 
-    def _new_job(
-        self, tenant_id: str, job_id: str, order: Order, model: ModelDescriptor, verdict: Verdict, kept: Inputs
-    ) -> NewJob:
-        state = state_for(verdict.action)
-        user = self._user(tenant_id, order)
+    def _new_job(self, draft: _Draft, kept: Inputs) -> NewJob:
+        order, verdict, state = draft.order, draft.verdict, state_for(draft.verdict.action)
+        user = self._user(draft.tenant_id, order)
         decision = prompt_decision(order.params, verdict, self.policy, kept, user)
-        return NewJob(
-            id=job_id,
-            tenant_id=tenant_id,
+        new = NewJob(
+            id=draft.job_id,
+            tenant_id=draft.tenant_id,
             params=order.params,
             image_key=kept.image.stored_key,
             mask_key=kept.mask.stored_key if kept.mask else None,
-            model=model.as_dict(),
+            model=draft.model.as_dict(),
             cost=order.params.unet_rows,
             safety=verdict.audit_dict(),
             state=state,
@@ -147,10 +182,14 @@ class Submitter:
             user=user,
             metadata=order.metadata,
             batch=order.batch,
+            fingerprint=draft.fingerprint,
             idempotency_key=order.idempotency_key,
             is_retry=order.is_retry,
-            also=(audit_row(job_id, decision),),
+            imprint=asdict(draft.imprint),
+            gate=self.conduct.gate(),
         )
+        more = (*self.conduct.strike(new, verdict), *self._case(new, verdict))
+        return replace(new, also=(audit_row(new.id, decision), *more))
 
     def _case(self, new: NewJob, verdict: Verdict) -> tuple[Row, ...]:
         """The case of a request that a person has to decide on; nothing for any other."""

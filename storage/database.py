@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
 
 from storage.errors import DatabaseUnavailable
@@ -75,6 +76,13 @@ class Database:
             yield connection
 
     @contextmanager
+    def rehearsal(self) -> Iterator[sa.Connection]:
+        """A connection inside a write transaction that is always rolled back. Raises DatabaseUnavailable."""
+        with _available(), self._engine.connect() as connection, connection.begin() as transaction:
+            yield connection
+            transaction.rollback()
+
+    @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A connection for reads only; it takes no write lock in SQLite. Raises DatabaseUnavailable."""
         with _available(), self._engine.connect().execution_options(inpaintd_read=True) as connection:
@@ -96,6 +104,12 @@ class Database:
     def close(self) -> None:
         """Closes every pooled connection."""
         self._engine.dispose()
+
+
+def insert_once(connection: sa.Connection, table: sa.Table, values: dict[str, Any]) -> None:
+    """Inserts a row unless one with the same key is there."""
+    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    connection.execute(insert(table).values(**values).on_conflict_do_nothing())
 
 
 def migrate(url: str) -> None:

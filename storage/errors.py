@@ -13,12 +13,15 @@ StorageError
 ├── IdempotencyConflict    the idempotency key was used for another request
 ├── WebhookNotFound        no such webhook for this tenant
 ├── DeliveryNotFound       no such delivery of this webhook
+├── EventNotFound          no such event of this tenant
+├── KeyNotFound            no such API key of this tenant
 ├── TooManyWebhooks        the tenant has as many webhooks as it may have
 ├── WebhookDisabled        nothing is sent to this webhook
 ├── CaseNotFound           no such case
 ├── CaseLost               somebody else holds the case, or it is decided
 ├── ModeratorNotFound      no account of this name
 ├── NameTaken              there is an account of this name already
+├── PromptTooLong          a prompt has more tokens than the model reads, and the caller asked for a refusal
 ├── ObjectMissing          the object store holds nothing under that key
 ├── ObjectStoreUnavailable the object store did not answer; worth a retry
 ├── DatabaseUnavailable    the database did not answer; worth a retry
@@ -99,12 +102,31 @@ class DeliveryNotFound(StorageError):
     """No delivery with this id belongs to the webhook."""
 
 
+class EventNotFound(StorageError):
+    """No event with this id belongs to the tenant."""
+
+
+class KeyNotFound(StorageError):
+    """No API key with this id belongs to the tenant, or it was revoked or has expired."""
+
+
 class TooManyWebhooks(StorageError):
     """The tenant has as many webhooks as it may have."""
 
 
 class WebhookDisabled(StorageError):
     """The webhook is disabled, by its owner or because its receiver said that it is gone."""
+
+
+class PromptTooLong(StorageError):
+    """`field` ("prompt" or "negative_prompt") has `tokens` tokens where the model reads at most `limit`."""
+
+    def __init__(self, field: str, tokens: int, limit: int) -> None:
+        super().__init__(
+            f"{field} has {tokens} tokens and this model reads {limit}. "
+            "Shorten it, or set long_prompt to chunk or truncate."
+        )
+        self.field, self.tokens, self.limit = field, tokens, limit
 
 
 class ObjectMissing(StorageError):

@@ -22,5 +22,14 @@ def new_id(kind: str) -> str:
         # Adding a random stride keeps later ids of the same millisecond unguessable.
         _last = fresh if fresh > _last else _last + 1 + secrets.randbits(64)
         value = _last
+    return _written(kind, value)
+
+
+def id_at(kind: str, epoch: float) -> str:
+    """The smallest id that a machine could make `epoch` seconds after 1970; the ends of time where it lies beyond."""
+    return _written(kind, min(max(int(epoch * 1000), 0), (1 << 48) - 1) << 82)
+
+
+def _written(kind: str, value: int) -> str:
     digits = [_ALPHABET[(value >> shift) & 31] for shift in range(125, -1, -5)]
     return f"{kind}_{''.join(digits)}"

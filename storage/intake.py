@@ -40,7 +40,8 @@ def _found(row: sa.Row[Any], new: NewJob) -> Submitted:
     return Submitted(job_of(row), replayed=row.id != new.id)
 
 
-def _stored_job(answer: Answer) -> Submitted:
+def stored_job(answer: Answer) -> Submitted:
+    """The answer, or the exception that stands in its place is raised."""
     if isinstance(answer, Exception):
         raise answer
     return answer
@@ -80,7 +81,7 @@ class Intake:
         for row in self._insert(self._fresh):
             answers[row.id] = Submitted(job_of(row))
         for copy, original in copies.items():
-            answers[copy] = replace(_stored_job(answers[original]), replayed=True)
+            answers[copy] = replace(stored_job(answers[original]), replayed=True)
         return [answers[new.id] for new in self._news]
 
     def _twin_of(self, new: NewJob) -> NewJob | None:

@@ -206,6 +206,7 @@ class Job:
     started_at: datetime | None
     finished_at: datetime | None
     deadline_at: datetime | None
+    erase_asked_at: datetime | None
     erased_at: datetime | None
     imprint: dict[str, str] | None = None
     withdrawn_at: datetime | None = None

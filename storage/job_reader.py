@@ -1,18 +1,22 @@
-"""Reading jobs: one, a page, a place in the queue, a history. Every read is bounded to one tenant."""
+"""Reading jobs: one, a page, a history. Every read is bounded to one tenant."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
 from storage.database import Database, db_now
 from storage.errors import JobNotFound
+from storage.ids import id_at
 from storage.job import Job, JobEvent, JobState
+from storage.places import QUEUED
 from storage.rows import event_of, job_of
 from storage.tables import job_events, jobs
+
+_CLOCKS_DIFFER = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,7 @@ class JobFilter:
     batch: str | None = None
     user: str | None = None
     created_after: datetime | None = None
+    created_before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +63,6 @@ class JobReader:
         shown = tuple(job_of(row) for row in rows[:limit])
         return JobPage(shown, shown[-1].id if len(rows) > limit else None)
 
-    def queue_position(self, job: Job) -> int | None:
-        """How many queued jobs of the same model are served before this one; None unless it is queued."""
-        own = sa.select(jobs.c.fair_key).where(jobs.c.id == job.id).scalar_subquery()
-        queued = sa.and_(jobs.c.state == JobState.QUEUED, jobs.c.model_alias == job.params.model)
-        ahead = sa.or_(jobs.c.fair_key < own, sa.and_(jobs.c.fair_key == own, jobs.c.id < job.id))
-        if job.state is not JobState.QUEUED:
-            return None
-        with self._database.reading() as connection:
-            return connection.execute(sa.select(sa.func.count()).where(queued, ahead)).scalar_one()
-
     def due(self) -> dict[str, str]:
         """For each model alias with a job that could start now, the id of such a job: what the keeper rings for.
 
@@ -89,10 +84,6 @@ class JobReader:
             return [event_of(row) for row in connection.execute(history)]
 
 
-# A literal instead of a parameter, so that a prepared plan, too, may use the index of queued jobs alone.
-_QUEUED = jobs.c.state == sa.literal_column("'queued'")
-
-
 def waiting_aliases(connection: sa.Connection) -> Iterator[str]:
     """Every model alias with a queued job: one short look into an index for each, however many jobs are queued."""
     alias = connection.scalar(_next_alias(""))
@@ -102,24 +93,32 @@ def waiting_aliases(connection: sa.Connection) -> Iterator[str]:
 
 
 def _next_alias(after: str) -> sa.Select[str]:
-    later = sa.select(jobs.c.model_alias).where(_QUEUED, jobs.c.model_alias > after)
+    later = sa.select(jobs.c.model_alias).where(QUEUED, jobs.c.model_alias > after)
     return later.order_by(jobs.c.model_alias).limit(1)
 
 
 def _due_job(alias: str) -> sa.Select[str]:
     in_time = sa.or_(jobs.c.deadline_at.is_(None), jobs.c.deadline_at > db_now())
-    due = sa.select(jobs.c.id).where(_QUEUED, jobs.c.model_alias == alias, jobs.c.not_before <= db_now(), in_time)
+    due = sa.select(jobs.c.id).where(QUEUED, jobs.c.model_alias == alias, jobs.c.not_before <= db_now(), in_time)
     return due.order_by(jobs.c.fair_key, jobs.c.id).limit(1)
 
 
 def _conditions(only: JobFilter) -> list[sa.ColumnElement[bool]]:
     conditions: list[sa.ColumnElement[bool]] = []
     if only.status is not None:
-        conditions.append(jobs.c.state == only.status)
+        # A literal, so that a prepared plan, too, may use the index of the states that few jobs end in.
+        conditions.append(jobs.c.state == sa.literal_column(f"'{only.status.value}'"))
     if only.batch is not None:
         conditions.append(jobs.c.batch == only.batch)
     if only.user is not None:
         conditions.append(jobs.c.user == only.user)
     if only.created_after is not None:
-        conditions.append(jobs.c.created_at > only.created_after)
+        conditions += [jobs.c.created_at > only.created_after, jobs.c.id > _id_at(only.created_after, -_CLOCKS_DIFFER)]
+    if only.created_before is not None:
+        conditions += [jobs.c.created_at < only.created_before, jobs.c.id < _id_at(only.created_before, _CLOCKS_DIFFER)]
     return conditions
+
+
+def _id_at(moment: datetime, offset: timedelta) -> str:
+    """Bounds the walk along ids, which carry the time of the machine that made them; its clock may be wrong."""
+    return id_at("job", moment.timestamp() + offset.total_seconds())

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from storage.also import Row
 from storage.database import Database, db_now
+from storage.erasure import forget_prompts_on_record
 from storage.errors import JobNotFound
 from storage.job import HeldAt, Job, JobError, JobResult, JobState, refuse_unmarked
 from storage.mark_store import mark_rows
@@ -105,9 +106,21 @@ class JobStore:
         with self._database.transaction() as connection:
             cancel_where(connection, mine)
             row = connection.execute(sa.select(jobs).where(mine)).one_or_none()
-        if row is None:
-            raise JobNotFound(f"there is no job {job_id}")
-        return job_of(row)
+        return job_of(_known(row, job_id))
+
+    def ask_to_erase(self, job_id: str, tenant_id: str) -> Job:
+        """Notes that the job's owner wants its content erased, and cancels it unless it has ended. Idempotent.
+
+        What it was asked for leaves the audit record at once; the rest goes when the job has ended. Raises JobNotFound.
+        """
+        mine = sa.and_(jobs.c.id == job_id, jobs.c.tenant_id == tenant_id)
+        with self._database.transaction() as connection:
+            cancel_where(connection, mine)
+            asked = sa.update(jobs).where(mine).values(erase_asked_at=sa.func.coalesce(jobs.c.erase_asked_at, db_now()))
+            row = connection.execute(asked.returning(jobs)).one_or_none()
+            if row is not None:
+                forget_prompts_on_record(connection, sa.select(jobs.c.id).where(mine))
+        return job_of(_known(row, job_id))
 
     def cancel_batch(self, batch: str, tenant_id: str) -> CanceledBatch:
         """The same for every job that carries the tenant's label `batch`."""
@@ -124,6 +137,12 @@ class JobStore:
         also: Sequence[Row] = (),
     ) -> bool:
         return self._mover.make(replace(Move.make(job, to, values, data), also=tuple(also)))
+
+
+def _known(row: sa.Row[Any] | None, job_id: str) -> sa.Row[Any]:
+    if row is None:
+        raise JobNotFound(f"there is no job {job_id}")
+    return row
 
 
 def cancel_where(connection: sa.Connection, which: sa.ColumnElement[bool]) -> CanceledBatch:

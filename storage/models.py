@@ -33,6 +33,14 @@ class ModelDescriptor:
     name: str
     can: Capabilities
 
+    @property
+    def folder(self) -> Path | None:
+        """Its files in diffusers layout on this machine; None where there are none, or not yet."""
+        path = Path(self.source).expanduser()
+        if self.source == POCKET:
+            return POCKET_FOLDER
+        return path if path.is_dir() else _snapshot(self.source)
+
     def as_dict(self) -> dict[str, str | None]:
         """The `model` object of a job; the hash is filled in by the worker that ran it."""
         return {"alias": self.alias, "name": self.name, "sha256": None}
@@ -75,6 +83,12 @@ def _of_file(path: Path) -> Capabilities:
 def _of_hub(source: str) -> Capabilities:
     if source in KNOWN:
         return KNOWN[source]
+    folder = _snapshot(source)
+    return Capabilities(assumed=True) if folder is None else of_folder(folder)
+
+
+def _snapshot(source: str) -> Path | None:
+    """The folder into which the hub's libraries downloaded the model."""
     folder = hub_cache() / f"models--{source.replace('/', '--')}" / "snapshots"
     found = sorted(path.parents[1] for path in folder.glob("*/unet/config.json"))
-    return of_folder(found[-1]) if found else Capabilities(assumed=True)
+    return found[-1] if found else None

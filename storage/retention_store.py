@@ -10,11 +10,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from storage.database import Database, db_now
-from storage.job import JobState
+from storage.erasure import forget_content
+from storage.job import Job, JobState
 from storage.mark_tables import marks
+from storage.rows import job_of
 from storage.tables import Moment, files, idempotency_keys, jobs, uploads
 from storage.upload_store import Upload
-from storage.webhook_tables import webhook_attempts, webhook_deliveries
 
 _DAY = 86400.0
 _HOUR = 3600.0
@@ -71,19 +72,21 @@ class RetentionStore:
         old = sa.and_(jobs.c.finished_at < db_now(-older_than_days * _DAY), jobs.c.erased_at.is_(None))
         statement = sa.select(jobs).where(old).order_by(jobs.c.finished_at).limit(limit)
         with self._database.reading() as connection:
-            return [EndedJob(row.id, _own_keys(row)) for row in connection.execute(statement)]
+            return [ended_job(job_of(row)) for row in connection.execute(statement)]
+
+    def asked(self, *, limit: int) -> list[EndedJob]:
+        """Up to `limit` ended jobs whose owner asked for their content to be erased and which still have it."""
+        waiting = sa.and_(jobs.c.erase_asked_at.is_not(None), jobs.c.erased_at.is_(None))
+        ended = sa.select(jobs).where(waiting, jobs.c.finished_at.is_not(None)).order_by(jobs.c.id).limit(limit)
+        with self._database.reading() as connection:
+            return [ended_job(job_of(row)) for row in connection.execute(ended)]
 
     def mark_erased(self, job_ids: Collection[str]) -> None:
-        """Notes that the objects of these jobs are gone, and removes what was sent about them by webhook."""
+        """Notes that the objects of these ended jobs are gone, and forgets what else told of their content."""
         if not job_ids:
             return
-        erased = sa.update(jobs).where(jobs.c.id.in_(job_ids), jobs.c.erased_at.is_(None)).values(erased_at=db_now())
-        theirs = webhook_deliveries.c.job_id.in_(job_ids)
-        sent = sa.select(webhook_deliveries.c.id).where(theirs)
         with self._database.transaction() as connection:
-            connection.execute(sa.delete(webhook_attempts).where(webhook_attempts.c.delivery_id.in_(sent)))
-            connection.execute(sa.delete(webhook_deliveries).where(theirs))
-            connection.execute(erased)
+            forget_content(connection, job_ids)
 
     def files(self, *, older_than_days: float, after: str, limit: int) -> FilePage:
         """The next `limit` files by id after `after`: those older than that which no unfinished job refers to.
@@ -145,11 +148,12 @@ def _standing(row: sa.Row[*tuple[Any, ...]]) -> Standing:
     return Standing(JobState(row.state), row.attempt, keys, erased=row.erased_at is not None)
 
 
-def _own_keys(row: sa.Row[*tuple[Any, ...]]) -> list[str]:
-    inputs = [key for key in (row.image_key, row.mask_key) if key is not None]
+def ended_job(job: Job) -> EndedJob:
+    """What there is to erase of `job`, which has ended."""
+    inputs = [key for key in (job.image_key, job.mask_key) if key is not None]
     # An uploaded file may serve many jobs; it goes by its own age.
     own = [key for key in inputs if not key.rpartition("/")[2].startswith("file_")]
-    return own + [image["key"] for image in row.images]
+    return EndedJob(job.id, own + [image.key for image in job.images])
 
 
 def _used(connection: sa.Connection, keys: Sequence[str]) -> set[str]:

@@ -40,6 +40,7 @@ def job_of(row: Row[Any]) -> Job:
         started_at=row.started_at,
         finished_at=row.finished_at,
         deadline_at=row.deadline_at,
+        erase_asked_at=row.erase_asked_at,
         erased_at=row.erased_at,
         imprint=row.imprint,
         withdrawn_at=row.withdrawn_at,

@@ -5,8 +5,9 @@ Submits that come at the same time share a transaction, each committed before it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import sqlalchemy as sa
 
@@ -14,12 +15,13 @@ from storage.certainty import certainly
 from storage.copies import Trace, original_of
 from storage.database import Database
 from storage.group import Group
-from storage.intake import Answer, Intake, Submitted
-from storage.job import NewJob
+from storage.intake import Answer, Intake, Submitted, stored_job
+from storage.job import Job, NewJob
 from storage.rows import job_of
 from storage.tables import idempotency_keys, jobs
 
 PATIENCE_SECONDS = 5.0
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,16 @@ class Submissions:
         with self._database.reading() as connection:
             row = original_of(connection, trace)
         return None if row is None else Submitted(job_of(row), replayed=True)
+
+    def rehearse(self, new: NewJob, look: Callable[[sa.Connection, Job], T]) -> tuple[Job, T]:
+        """The job that submit() would store now, and what `look` sees of it in the transaction; nothing of it stays.
+
+        Raises what submit() would raise.
+        """
+        with self._database.rehearsal() as connection:
+            (answer,) = Intake(connection, [new]).answers()
+            job = stored_job(answer).job
+            return job, look(connection, job)
 
     def kept_answer(self, tenant_id: str, key: str) -> KeptAnswer | None:
         """What was answered under an idempotency key, None as long as nothing was."""

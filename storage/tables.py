@@ -81,6 +81,7 @@ idempotency_keys = sa.Table(
     sa.Column("status", sa.Integer),
     sa.Column("body", Json),
     sa.Column("created_at", Moment, nullable=False, index=True),
+    sa.Index("ix_idempotency_keys_job", "job_id"),
 )
 
 api_keys = sa.Table(
@@ -90,8 +91,14 @@ api_keys = sa.Table(
     sa.Column("tenant_id", Id, sa.ForeignKey("tenants.id"), nullable=False, index=True),
     sa.Column("sha256", sa.String(64), nullable=False, unique=True),
     sa.Column("scopes", Json, nullable=False),
+    sa.Column("name", sa.String(100), nullable=False, server_default=""),
+    # The first characters of its text, by which its owner tells it from others.
+    sa.Column("hint", sa.String(20), nullable=False, server_default=""),
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("expires_at", Moment),
+    sa.Column("revoked_at", Moment),
+    # To within some minutes: see storage/key_store.py.
+    sa.Column("last_used_at", Moment),
 )
 
 files = sa.Table(
@@ -164,12 +171,24 @@ jobs = sa.Table(
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("started_at", Moment),
     sa.Column("finished_at", Moment),
-    # When inputs and results were removed from the object store.
+    # When its owner asked for its content to be erased, and when that was done, for this reason or by its age.
+    sa.Column("erase_asked_at", Moment),
     sa.Column("erased_at", Moment),
     # When its result was taken back by a person, and which job's overturned refusal it carries on.
     sa.Column("withdrawn_at", Moment),
     sa.Column("replaces", Id),
     sa.Index("ix_jobs_tenant", "tenant_id", "id"),
+    # Listings by what few of a tenant's jobs have; what most have is found soon by walking along ix_jobs_tenant.
+    partial_index("ix_jobs_tenant_batch", "tenant_id", "batch", "id", where="batch IS NOT NULL"),
+    partial_index("ix_jobs_tenant_user", "tenant_id", "user", "id", where='"user" IS NOT NULL'),
+    partial_index(
+        "ix_jobs_tenant_rare",
+        "tenant_id",
+        "state",
+        "id",
+        where="state IN ('failed', 'blocked', 'canceled', 'expired')",
+    ),
+    partial_index("ix_jobs_erase_asked", "id", where="erase_asked_at IS NOT NULL AND erased_at IS NULL"),
     partial_index("ix_jobs_fingerprint", "tenant_id", "fingerprint", where="fingerprint IS NOT NULL"),
     # Partial indexes keep the claim and the reaper away from the history.
     partial_index("ix_jobs_queued", "model_alias", "fair_key", "id", where="state = 'queued'"),
@@ -197,5 +216,5 @@ job_events = sa.Table(
     sa.Column("data", Json, nullable=False),
     sa.Column("at", Moment, nullable=False),
     sa.Index("ix_job_events_job", "job_id", "id"),
-    sa.Index("ix_job_events_tenant", "tenant_id", "id"),
+    sa.Index("ix_job_events_feed", "tenant_id", "at", "id"),
 )

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from storage import webhook_secrets
-from storage.database import Database, db_now
+from storage.database import Database, db_now, insert_once
 from storage.errors import TooManyWebhooks, WebhookNotFound
 from storage.ids import new_id
 from storage.tables import tenants
@@ -57,7 +56,7 @@ class WebhookStore:
             return known
         with self._database.transaction() as connection:
             ensure_default(connection, tenant_id)
-            _insert_once(connection, webhook_endpoints, _new(tenant_id, url, events, all_jobs=False))
+            insert_once(connection, webhook_endpoints, _new(tenant_id, url, events, all_jobs=False))
             revived = sa.update(webhook_endpoints).where(same, sa.not_(is_live()))
             connection.execute(revived.values(**_ENABLED, deleted_at=None))
             made: str = connection.execute(sa.select(endpoint.id).where(same)).scalar_one()
@@ -122,7 +121,7 @@ class WebhookStore:
 
 def ensure_default(connection: sa.Connection, tenant_id: str) -> None:
     """Makes the tenant's default secret unless it has one."""
-    _insert_once(connection, webhook_defaults, {"tenant_id": tenant_id, "secrets": webhook_secrets.first()})
+    insert_once(connection, webhook_defaults, {"tenant_id": tenant_id, "secrets": webhook_secrets.first()})
 
 
 def _home_of_secrets(
@@ -163,8 +162,3 @@ def _known(row: sa.Row[Any] | None, webhook_id: str) -> sa.Row[Any]:
 def _new(tenant_id: str, url: str, events: Sequence[str], *, all_jobs: bool) -> dict[str, Any]:
     values = {"id": new_id("whk"), "tenant_id": tenant_id, "url": url, "events": joined(events)}
     return {**values, "all_jobs": all_jobs, "created_at": db_now()}
-
-
-def _insert_once(connection: sa.Connection, table: sa.Table, values: dict[str, Any]) -> None:
-    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    connection.execute(insert(table).values(**values).on_conflict_do_nothing())

@@ -3,7 +3,6 @@
 WorkerError
 ├── RequestCanceled     the caller gave the request up; nothing was decoded
 ├── RequestUnsupported  this model cannot honour a value that was asked for
-├── PromptTooLong       a prompt has more tokens than the model reads, and the caller asked for a refusal
 ├── NumericalFailure    the model produced NaN or infinity
 ├── OutOfMemory         the device had no memory for one request alone; worth a retry elsewhere
 ├── EngineDraining      the engine takes no new requests
@@ -22,17 +21,6 @@ class RequestCanceled(WorkerError):
 
 class RequestUnsupported(WorkerError):
     """The loaded model cannot honour a value of the request; the text names the field."""
-
-
-class PromptTooLong(WorkerError):
-    """`field` ("prompt" or "negative_prompt") has `tokens` tokens where the model reads at most `limit`."""
-
-    def __init__(self, field: str, tokens: int, limit: int) -> None:
-        super().__init__(
-            f"{field} has {tokens} tokens and this model reads {limit}. "
-            "Shorten it, or set long_prompt to chunk or truncate."
-        )
-        self.field, self.tokens, self.limit = field, tokens, limit
 
 
 class NumericalFailure(WorkerError):

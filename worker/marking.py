@@ -22,10 +22,10 @@ from safety.marking import can_carry
 from safety.marking_schema import Scope, Unmarked
 from safety.own_mark import OwnMark
 from safety.watermark import Mark, detect, embed, jpeg_trial
+from storage.box import Box
 from storage.job import Job
 from storage.params import OutputParams
 from storage.pictures import Picture
-from worker.images.box import Box
 from worker.images.compose import Composite
 from worker.images.encode import encode
 from worker.tools import Tools

@@ -9,7 +9,7 @@ from enum import StrEnum
 import structlog
 
 from safety.errors import CredentialsError, MarkError
-from storage.errors import DatabaseUnavailable, ObjectMissing, ObjectStoreUnavailable
+from storage.errors import DatabaseUnavailable, ObjectMissing, ObjectStoreUnavailable, PromptTooLong
 from storage.job import Job, JobError
 from storage.job_store import JobStore
 from storage.pictures import PictureError
@@ -18,7 +18,6 @@ from worker.errors import (
     EngineDraining,
     NumericalFailure,
     OutOfMemory,
-    PromptTooLong,
     RequestUnsupported,
 )
 

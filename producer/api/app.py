@@ -10,7 +10,22 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from producer.api import batches, detect, events, faults, files, health, images, jobs, models, objections, webhooks
+from producer.api import (
+    batches,
+    detect,
+    events,
+    faults,
+    feed,
+    files,
+    health,
+    images,
+    jobs,
+    keys,
+    models,
+    objections,
+    usage,
+    webhooks,
+)
 from producer.api.address_limit import AddressLimit
 from producer.api.detect import Examiners
 from producer.api.last_resort import LastResort
@@ -22,12 +37,15 @@ from producer.services import Services
 
 TAGS = [
     {"name": "jobs", "description": "Submit, follow, cancel, download."},
+    {"name": "events", "description": "What happened to all your jobs, for whoever was away."},
     {"name": "batches", "description": "Jobs with one label, taken together."},
     {"name": "files", "description": "Pictures uploaded once and used by many jobs."},
     {"name": "review", "description": "Appeals and reports: a person's second look."},
     {"name": "detector", "description": "Where a picture comes from."},
     {"name": "webhooks", "description": "Be told instead of asking: endpoints, secrets, deliveries, replay."},
     {"name": "models", "description": "What can paint."},
+    {"name": "usage", "description": "What your jobs came to."},
+    {"name": "keys", "description": "API keys of your tenant."},
     {"name": "health", "description": "For load balancers and operators; no key needed."},
 ]
 # Of the interface, as in /v1; not of the program.
@@ -61,7 +79,21 @@ def create_app(services: Services) -> FastAPI:
     app.add_middleware(BodyLimit, limit=services.settings.max_body_bytes)
     app.add_middleware(LastResort)
     faults.install(app)
-    for resource in (jobs, images, events, batches, files, detect, objections, webhooks, models, health):
+    for resource in (
+        jobs,
+        images,
+        events,
+        feed,
+        batches,
+        files,
+        detect,
+        objections,
+        webhooks,
+        models,
+        usage,
+        keys,
+        health,
+    ):
         app.include_router(resource.router)
     open_doors(app)
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]

@@ -71,3 +71,4 @@ def _may_detect(
 MayDetect = Annotated[Principal | None, Depends(_may_detect)]
 MaySubmit = Annotated[Principal, Depends(_needs("submit"))]
 MayRead = Annotated[Principal, Depends(_needs("read"))]
+MayAdmin = Annotated[Principal, Depends(_needs("admin"))]

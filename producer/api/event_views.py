@@ -33,12 +33,16 @@ class ProgressView(BaseModel):
     preview: str | None = Field(None, description="A small picture as a data: URI, where the operator allows it.")
 
 
-def event_lines(event: JobEvent) -> str:
-    """The message of an event."""
-    view = EventView(
+def event_view(event: JobEvent) -> EventView:
+    """The view of an event."""
+    return EventView(
         id=event.id, type=event.type, job=event.job_id, attempt=event.attempt, at=event.at, data=event.data
     )
-    return f"id: {event.id}\nevent: {event.type}\ndata: {view.model_dump_json()}\n\n"
+
+
+def event_lines(event: JobEvent) -> str:
+    """The message of an event."""
+    return f"id: {event.id}\nevent: {event.type}\ndata: {event_view(event).model_dump_json()}\n\n"
 
 
 def progress_lines(job_id: str, live: Live) -> str:

@@ -18,10 +18,12 @@ from storage.errors import (
     CoolingDown,
     DatabaseUnavailable,
     DeliveryNotFound,
+    EventNotFound,
     FileInUse,
     FileMissing,
     IdempotencyConflict,
     JobNotFound,
+    KeyNotFound,
     LimitReached,
     ObjectStoreUnavailable,
     QueueFull,
@@ -33,10 +35,12 @@ from storage.errors import (
 
 _HTTP_CODES = {404: "route_not_found", 405: "method_not_allowed"}
 
-_WEBHOOK_CODES: dict[type[Exception], tuple[str, str]] = {
+_PLAIN_CODES: dict[type[Exception], tuple[str, str]] = {
     WebhookNotFound: ("webhook_not_found", "There is no such webhook for this key."),
     DeliveryNotFound: ("delivery_not_found", "There is no such delivery of this webhook."),
     WebhookDisabled: ("webhook_disabled", "Nothing is sent to this webhook while it is disabled."),
+    EventNotFound: ("event_not_found", "There is no such event for this key."),
+    KeyNotFound: ("key_not_found", "There is no such API key of this tenant, or it has ended."),
     TooManyWebhooks: ("webhook_limit", "This tenant has as many webhooks as it may have."),
 }
 
@@ -54,8 +58,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(LimitReached, _limit_reached)
     app.add_exception_handler(StreamsFull, _streams_full)
     app.add_exception_handler(IdempotencyConflict, _key_reused)
-    for kind in _WEBHOOK_CODES:
-        app.add_exception_handler(kind, _webhook_fault)
+    for kind in _PLAIN_CODES:
+        app.add_exception_handler(kind, _plain_fault)
     app.add_exception_handler(ObjectStoreUnavailable, _storage_unavailable)
     app.add_exception_handler(DatabaseUnavailable, _storage_unavailable)
 
@@ -95,8 +99,8 @@ def _file_in_use(_request: Request, _error: Exception) -> JSONResponse:
     return problem_response("file_in_use", "A job that has not ended needs this file.")
 
 
-def _webhook_fault(_request: Request, error: Exception) -> JSONResponse:
-    return problem_response(*_WEBHOOK_CODES[type(error)])
+def _plain_fault(_request: Request, error: Exception) -> JSONResponse:
+    return problem_response(*_PLAIN_CODES[type(error)])
 
 
 def _limit_reached(_request: Request, error: Exception) -> JSONResponse:

@@ -1,4 +1,4 @@
-"""/v1/jobs: submit, read, list, cancel."""
+"""/v1/jobs: submit, read, list, cancel, erase."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from producer.api.auth import MayRead, MaySubmit
 from producer.api.dependencies import JobId, ServicesDep
+from producer.api.dry_run import DryRunView, dry_run
 from producer.api.forms import read_form
 from producer.api.idempotency import PARAMETERS, Copies, accepted
 from producer.api.orders import order_from_form, order_from_json
@@ -19,9 +20,9 @@ from producer.api.waiting import until_settled
 from producer.errors import Refusal
 from producer.order import Order
 from producer.services import Services
-from producer.unsupported import not_yet
 from storage.job import Job
 from storage.job_reader import JobFilter
+from storage.retention_store import ended_job
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -29,6 +30,10 @@ _JSON = {"schema": {"$ref": "#/components/schemas/JobRequest"}}
 _FORM = {"schema": {"$ref": "#/components/schemas/JobForm"}}
 _CONTENT = {"application/json": _JSON, "multipart/form-data": _FORM}
 _BODY: dict[str, Any] = {"requestBody": {"required": True, "content": _CONTENT}, "parameters": PARAMETERS}
+_ERASED: dict[int | str, dict[str, Any]] = {
+    202: {"model": JobView, "description": "It runs and will be erased when it has stopped."},
+    **declared("job_not_found"),
+}
 _SUBMIT_CODES = (
     "idempotency_key_invalid",
     "queue_full",
@@ -47,7 +52,7 @@ _SUBMIT_CODES = (
     "",
     status_code=202,
     response_model=JobView,
-    responses=declared(*_SUBMIT_CODES),
+    responses={200: {"model": DryRunView, "description": "With `dry_run`."}, **declared(*_SUBMIT_CODES)},
     openapi_extra=_BODY,
     summary="Submit a job",
 )
@@ -60,12 +65,19 @@ async def submit(
     With an `Idempotency-Key`, the same request gets the same answer for 24 hours, with `Idempotent-Replayed: true`;
     refusals and dry runs are not kept.
 
+    With `dry_run=true` nothing is stored and the answer is 200: the job as it would stand after submit, every parameter
+    resolved, with what the policy says about the prompts, and a `plan` of what the job would do. It is refused wherever
+    a submit would be, and also for what only a worker would find out: `mask_empty` after `mask_grow`, and
+    `prompt_too_long`.
+
     As a form, `image` and `mask` are files, `output` and `metadata` are JSON, everything else is text.
     """
-    if query.dry_run:
-        raise Refusal.of_fields([not_yet("dry_run", True, False)])
     copies = Copies(request)
-    order = copies.mark(await _read_order(request))
+    order = await _read_order(request)
+    if query.dry_run:
+        rehearsed = await run_in_threadpool(dry_run, services, principal.tenant_id, order)
+        return Response(rehearsed.model_dump_json(), media_type="application/json")
+    order = copies.mark(order)
     submitted = await run_in_threadpool(services.submitter.submit, principal.tenant_id, order)
     job = submitted.job
     answer = await copies.kept(services, job.tenant_id) if submitted.replayed else None
@@ -92,15 +104,30 @@ async def read(
 def page(query: Annotated[ListQuery, Query()], principal: MayRead, services: ServicesDep) -> JobList:
     """Newest first. Filters add up. Follow `next_cursor` until it is null."""
     user = None if query.user is None else services.submitter.pseudonym(principal.tenant_id, query.user)
-    only = JobFilter(status=query.status, batch=query.batch, user=user, created_after=query.created_after)
+    only = JobFilter(query.status, query.batch, user, query.created_after, query.created_before)
     found = services.reader.page(principal.tenant_id, only, limit=query.limit, cursor=query.cursor)
-    return JobList(data=[_view(services, job) for job in found.jobs], next_cursor=found.next_cursor)
+    ahead = services.outlook.of(found.jobs)
+    return JobList(data=[job_view(job, ahead.get(job.id)) for job in found.jobs], next_cursor=found.next_cursor)
 
 
 @router.post("/{job_id}/cancel", responses=declared("job_not_found"), summary="Cancel a job")
 def cancel(job_id: JobId, principal: MaySubmit, services: ServicesDep) -> JobView:
     """A waiting job is canceled at once; a running one stops within a denoising step; an ended one stays as it is."""
     return _view(services, services.jobs.cancel(job_id, principal.tenant_id))
+
+
+@router.delete("/{job_id}", responses=_ERASED, summary="Erase a job's content")
+def erase(job_id: JobId, principal: MaySubmit, services: ServicesDep, response: Response) -> JobView:
+    """Erases its pictures, prompts and `metadata`, and what was sent about it by webhook; the bare record stays for
+    audit. A job that has not ended is canceled first; where it runs, the answer is 202 and its content goes as soon as
+    it has stopped. Safe to repeat. Uploaded files stay, for other jobs may use them.
+    """
+    job = services.jobs.ask_to_erase(job_id, principal.tenant_id)
+    if not job.is_terminal:
+        response.status_code = 202
+        return _view(services, job)
+    services.shredder.shred([ended_job(job)])
+    return _view(services, services.reader.get(job_id, principal.tenant_id))
 
 
 async def _read_order(request: Request) -> Order:
@@ -120,4 +147,4 @@ async def _settled_view(request: Request, services: Services, job: Job, seconds:
 
 
 def _view(services: Services, job: Job) -> JobView:
-    return job_view(job, services.reader.queue_position(job))
+    return job_view(job, services.outlook.of([job]).get(job.id))

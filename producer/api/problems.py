@@ -44,6 +44,8 @@ CODES: dict[str, Code] = {
     "file_unknown": Code(404, "No such file", "Check the id, and that the key belongs to the tenant of the file."),
     "webhook_not_found": Code(404, "No such webhook", "Check the id, and that the key belongs to its tenant."),
     "delivery_not_found": Code(404, "No such delivery", "Take an id from the deliveries of the webhook."),
+    "event_not_found": Code(404, "No such event", "Send `last` of an earlier page, or the id of an event of yours."),
+    "key_not_found": Code(404, "No such API key", "Take an id from GET /v1/keys; a key that has ended stays so."),
     "method_not_allowed": Code(405, "Method not allowed", "Use a method named in the header Allow."),
     "upload_missing": Code(409, "Nothing uploaded yet", "PUT the bytes to the `url` of the upload, then complete it."),
     "file_in_use": Code(409, "File in use", "Wait until the jobs that need it have ended, or cancel them."),
@@ -82,6 +84,7 @@ CODES: dict[str, Code] = {
     "idempotency_key_reused": Code(422, "Key of another request", "Send a new Idempotency-Key with this request."),
     "model_unknown": Code(422, "Unknown model", "Send an alias from GET /v1/models."),
     "model_unfit": Code(422, "Beyond the model", "Send what GET /v1/models shows for it, or another model."),
+    "prompt_too_long": Code(422, "Prompt too long", "Shorten it, or set long_prompt to chunk or truncate."),
     "url_invalid": Code(422, "Not a URL to go to", "Send an https: URL of a public host."),
     "upload_mismatch": Code(422, "Not what was announced", "Send what was announced, or open another upload."),
     # Pictures

@@ -34,7 +34,7 @@ class SubmitQuery(_Closed):
     """Of POST /v1/jobs."""
 
     wait: Wait = Field(0, description=_WAIT)
-    dry_run: bool = Field(False, description="Not supported yet.")
+    dry_run: bool = Field(False, description="Store nothing; answer 200 with the job as it would stand.")
 
 
 class ReadQuery(_Closed):
@@ -56,6 +56,7 @@ class ListQuery(_Closed):
     batch: BatchLabel | None = Field(None, description="Only jobs with this label.")
     user: UserName | None = Field(None, description="Your name for an end-user.")
     created_after: UtcTime | None = Field(None, description="RFC 3339, with a zone.")
+    created_before: UtcTime | None = Field(None, description="RFC 3339, with a zone.")
     limit: Annotated[int, Field(ge=1, le=200)] = Field(50, description="Jobs a page.")
     cursor: Annotated[str, Field(pattern=r"^job_[0-9a-z]{26}$")] | None = Field(
         None, description="`next_cursor` of the page before."

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from storage.job import Job, JobState, Priority, ResultImage
+from storage.outlook import Expectation
 from storage.params import InpaintParams
 
 _MODEL = ("alias", "name", "sha256")
@@ -32,10 +33,18 @@ class Attempts(BaseModel):
 
 
 class Queue(BaseModel):
-    """`position` is the number of jobs before this one, null unless it is queued. `eta_seconds` is null for now."""
+    """Where a queued job stands; all null for any other.
+
+    `position` is the number of jobs of its model that are served before it, in the order of fair shares.
+    """
 
     position: int | None
-    eta_seconds: float | None
+    eta_seconds: float | None = Field(
+        description="Seconds until it should start, at the pace of the last hour; null where nothing was painted in it."
+    )
+    eta_error_seconds: float | None = Field(
+        description="Four of five such estimates were off by this or less lately; null: none was tried yet."
+    )
 
 
 class ModelView(BaseModel):
@@ -134,6 +143,7 @@ class JobView(BaseModel):
     images: list[ImageView]
     safety: Safety
     receipt: dict[str, Any] = Field(description="What was done and how it was checked; empty until the job ran.")
+    erased_at: datetime | None = Field(description="When pictures, prompts and `metadata` were erased.")
     error: ErrorView | None
     withdrawn_at: datetime | None = Field(description="When a person took the images back; see `safety.statement`.")
     replaces: str | None = Field(description="The refused job that this one carries on, after an appeal.")
@@ -149,8 +159,8 @@ class JobList(BaseModel):
     next_cursor: str | None
 
 
-def job_view(job: Job, position: int | None) -> JobView:
-    """The view of `job`; `position` is its place in the queue, None unless it is queued."""
+def job_view(job: Job, ahead: Expectation | None) -> JobView:
+    """The view of `job`; `ahead` is what awaits it in the queue, None unless it is queued."""
     link = f"/v1/jobs/{job.id}"
     return JobView(
         id=job.id,
@@ -165,12 +175,13 @@ def job_view(job: Job, position: int | None) -> JobView:
         user=job.user,
         metadata=job.metadata,
         progress=Progress(step=job.step, steps=job.steps),
-        queue=Queue(position=position, eta_seconds=None),
+        queue=_queue(ahead),
         params=job.params,
         model=ModelView(**_only(job.model, _MODEL)),
         images=[_image(image, link) for image in shown_images(job)],
         safety=_safety(job.safety),
         receipt=job.receipt,
+        erased_at=job.erased_at,
         error=None if job.error is None else ErrorView(**job.error.as_dict()),
         withdrawn_at=job.withdrawn_at,
         replaces=job.replaces,
@@ -185,6 +196,12 @@ def shown_images(job: Job) -> tuple[ResultImage, ...]:
     Whoever shows images takes them from here.
     """
     return job.images if job.is_released else ()
+
+
+def _queue(ahead: Expectation | None) -> Queue:
+    if ahead is None:
+        return Queue(position=None, eta_seconds=None, eta_error_seconds=None)
+    return Queue(position=ahead.position, eta_seconds=ahead.eta_seconds, eta_error_seconds=ahead.eta_error_seconds)
 
 
 def _image(image: ResultImage, link: str) -> ImageView:

@@ -1,21 +1,24 @@
-"""Erases by retention: pictures of old jobs, uploaded files nobody needs, idempotency keys past their day, marks."""
+"""Erases: content of jobs by age or on request, files nobody needs, idempotency keys past their day, marks."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 import structlog
 
 from producer.keeper.keeper import Duty
+from producer.shredder import Shredder
 from storage.mark_store import MarkStore
 from storage.object_store import ObjectStore
-from storage.retention_store import RetentionStore
+from storage.retention_store import EndedJob, RetentionStore
 from storage.strike_store import StrikeStore
 from storage.upload_store import UploadStore
 
 log = structlog.get_logger(__name__)
 
 JOBS_SECONDS = 10.0
+ASKED_SECONDS = 2.0
 FILES_SECONDS = 3600.0
 KEYS_SECONDS = 600.0
 CHUNK = 100
@@ -29,35 +32,26 @@ STRIKE_DAYS = 30.0
 
 
 class Eraser:
-    """Removes content older than `days`. Objects go first, then the row says so: cut off in between, it repeats."""
+    """Removes content older than `days`."""
 
-    def __init__(self, store: RetentionStore, objects: ObjectStore, days: float, stop: threading.Event) -> None:
-        self._store = store
-        self._objects = objects
+    def __init__(self, shredder: Shredder, days: float, stop: threading.Event) -> None:
+        self._shredder = shredder
+        self._store = shredder.store
         self._days = days
         self._stop = stop
 
     def erase_jobs(self) -> int:
         """How many ended jobs lost their inputs and results; their rows stay for audit."""
-        erased = 0
-        while not self._stop.is_set():
-            jobs = self._store.ended(older_than_days=self._days, limit=CHUNK)
-            for job in jobs:
-                self._delete(job.keys)
-            self._store.mark_erased([job.id for job in jobs])
-            for job in jobs:
-                log.info("job_erased", job_id=job.id)
-            erased += len(jobs)
-            if len(jobs) < CHUNK:
-                break
-        return erased
+        return _in_chunks(
+            self._shredder, lambda: self._store.ended(older_than_days=self._days, limit=CHUNK), self._stop
+        )
 
     def erase_files(self) -> int:
         """How many uploaded files went, row and all; one that an unfinished job refers to stays for now."""
         erased, after = 0, ""
         while not self._stop.is_set():
             page = self._store.files(older_than_days=self._days, after=after, limit=FILE_CHUNK)
-            self._delete([file.key for file in page.unused])
+            self._shredder.delete([file.key for file in page.unused])
             self._store.forget_files([file.id for file in page.unused])
             for file in page.unused:
                 log.info("file_erased", file_id=file.id)
@@ -67,18 +61,31 @@ class Eraser:
             after = page.last
         return erased
 
-    def _delete(self, keys: list[str]) -> None:
-        for key in keys:
-            self._objects.delete(key)
 
-
-def erasing(store: RetentionStore, objects: ObjectStore, days: float, stop: threading.Event) -> list[Duty]:
+def erasing(shredder: Shredder, days: float, stop: threading.Event) -> list[Duty]:
     """The duties of erasing jobs and files that are older than `days`; they pause between chunks to look at `stop`."""
-    eraser = Eraser(store, objects, days, stop)
+    eraser = Eraser(shredder, days, stop)
     return [
         Duty("erase_jobs", JOBS_SECONDS, eraser.erase_jobs),
         Duty("erase_files", FILES_SECONDS, eraser.erase_files),
     ]
+
+
+def erasing_asked(shredder: Shredder, stop: threading.Event) -> Duty:
+    """The duty of erasing jobs whose owner asked for it while they ran, or while the object store was away."""
+    store = shredder.store
+    return Duty("erase_asked", ASKED_SECONDS, lambda: _in_chunks(shredder, lambda: store.asked(limit=CHUNK), stop))
+
+
+def _in_chunks(shredder: Shredder, due: Callable[[], list[EndedJob]], stop: threading.Event) -> int:
+    erased = 0
+    while not stop.is_set():
+        jobs = due()
+        shredder.shred(jobs)
+        erased += len(jobs)
+        if len(jobs) < CHUNK:
+            break
+    return erased
 
 
 def forgetting_marks(store: MarkStore, objects: ObjectStore, days: float, stop: threading.Event) -> Duty:

@@ -13,22 +13,33 @@ from producer.dialects.hooks import body_in_dialect
 from producer.keeper.audit import erasing_columns, sealing
 from producer.keeper.cases import closing_cases
 from producer.keeper.deliver import Courier, delivering
-from producer.keeper.erase import erasing, forgetting_keys, forgetting_marks, forgetting_strikes, forgetting_uploads
+from producer.keeper.erase import (
+    erasing,
+    erasing_asked,
+    forgetting_keys,
+    forgetting_marks,
+    forgetting_strikes,
+    forgetting_uploads,
+)
 from producer.keeper.expire import expiring
+from producer.keeper.forecast import forecasting
 from producer.keeper.keeper import Duty, Keeper
 from producer.keeper.metrics import DutyMetrics, serving
 from producer.keeper.orphans import collecting
 from producer.keeper.reap import reaping
 from producer.keeper.ring import ringing
 from producer.keeper.unserved import failing_unserved
+from producer.keeper.usage import adding_up
 from producer.outbound.addresses import AddressGuard
 from producer.settings import ProducerSettings
+from producer.shredder import Shredder
 from producer.webhooks.sender import Sender
 from safety.policy import Policy
 from storage.audit_store import AuditStore
 from storage.broker import Doorbell
 from storage.database import Database
 from storage.delivery_store import DeliveryStore
+from storage.forecaster import Forecaster
 from storage.job_reader import JobReader
 from storage.lease_store import LeaseStore
 from storage.mark_store import MarkStore
@@ -37,6 +48,7 @@ from storage.retention_store import RetentionStore
 from storage.settings import StorageSettings
 from storage.strike_store import StrikeStore
 from storage.upload_store import UploadStore
+from storage.usage_store import UsageStore
 
 log = structlog.get_logger(__name__)
 
@@ -98,6 +110,8 @@ def duties(
         failing_unserved(connections.database, storage.sources),
         ringing(JobReader(connections.database), connections.doorbell, connections.redis),
         delivering(_courier(connections, producer)),
+        forecasting(Forecaster(connections.database)),
+        adding_up(UsageStore(connections.database), stop),
         sealing(AuditStore(connections.database), stop),
         erasing_columns(AuditStore(connections.database), policy.retention.model_dump(exclude={"marks"}), stop),
     ]
@@ -119,13 +133,15 @@ def _courier(connections: Connections, settings: ProducerSettings) -> Courier:
 
 def _clearing(connections: Connections, settings: ProducerSettings, stop: threading.Event) -> list[Duty]:
     store, objects = RetentionStore(connections.database), connections.objects
+    shredder = Shredder(store, objects)
     asked = [
+        erasing_asked(shredder, stop),
         forgetting_keys(store, stop),
         forgetting_strikes(StrikeStore(connections.database)),
         forgetting_uploads(UploadStore(connections.database)),
     ]
     if settings.retention_days is not None:
-        asked += erasing(store, objects, settings.retention_days, stop)
+        asked += erasing(shredder, settings.retention_days, stop)
     if settings.orphan_seconds > 0:
         seconds, ttl = settings.orphan_seconds, settings.orphan_ttl_seconds
         asked.append(collecting(store, objects, stop, seconds=seconds, ttl_seconds=ttl))

@@ -6,10 +6,12 @@ from storage import (
     audit_tables,
     bank_tables,
     case_tables,
+    forecast_tables,
     mark_tables,
     measure_tables,
     moderator_tables,
     strike_tables,
+    usage_tables,
     webhook_tables,
 )
 
@@ -18,10 +20,12 @@ MODULES = (
     audit_tables,
     bank_tables,
     case_tables,
+    forecast_tables,
     mark_tables,
     measure_tables,
     moderator_tables,
     strike_tables,
+    usage_tables,
     webhook_tables,
 )
 

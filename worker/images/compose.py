@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from storage.box import Box
 from storage.params import ColorMatch
 from storage.pictures import Picture
 from worker.errors import WorkerError
-from worker.images.box import Box
 from worker.images.color_match import match_histogram
 from worker.images.prepare import Prepared
 

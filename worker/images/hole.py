@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.images.box import Box
+from storage.box import Box
 
 _MARGIN = 8
 _GREY = 128

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from storage.box import Box
+from storage.crop import crop
+from storage.feather import Feather
+from storage.frame import Frame
 from storage.params import ColorMatch, InpaintParams, MaskedContent
-from storage.pictures import Picture, PictureError
-from worker.images.box import Box
-from worker.images.feather import Feather, feather, grow
-from worker.images.frame import Frame, choose_frame
+from storage.pictures import Picture
 from worker.images.hole import fill_hole
 
 
@@ -46,13 +47,9 @@ def prepare(image: Picture, mask: NDArray[np.bool_], params: InpaintParams) -> P
     image.width) with at least one True. Raises PictureError `mask_empty` when a negative `mask_grow` leaves nothing
     of it.
     """
-    hole = grow(mask, params.mask_grow)
-    if not hole.any():
-        message = f"mask_grow {params.mask_grow} leaves nothing of the mask: choose a value closer to 0."
-        raise PictureError("mask_empty", message, "mask")
-    edge = feather(hole, params.mask_blur, params.blend)
-    frame = choose_frame(edge.region, image.width, image.height, params)
-    seen, hidden = image.rgb[frame.box.slices], hole[frame.box.slices]
+    cut = crop(mask, params)
+    seen, hidden = image.rgb[cut.box.slices], cut.hole[cut.box.slices]
     if params.strength == 1 or params.masked_content is not MaskedContent.ORIGINAL:
         seen = fill_hole(seen, hidden)
-    return Prepared(frame.shrink(seen), frame.cover(hidden), image, frame, edge, hidden, params.color_match)
+    frame = cut.frame
+    return Prepared(frame.shrink(seen), frame.cover(hidden), image, frame, cut.edge, hidden, params.color_match)

@@ -7,7 +7,6 @@ import threading
 import pytest
 
 from producer.keeper.erase import erasing
-from storage.retention_store import RetentionStore
 from tests.contract.api.serving import Tenant, finish, photo
 from tests.contract.api.test_bad_input import refused
 from tests.objects import keys
@@ -18,7 +17,7 @@ A_MOMENT_IN_DAYS = 1e-9
 def test_an_erased_job_still_answers_but_its_pictures_are_gone(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
     job_id, services = tenant.accepted()["id"], tenant.stack.services
     job = finish(services, job_id, photo())
-    erase_jobs, _ = erasing(RetentionStore(services.database), services.objects, A_MOMENT_IN_DAYS, threading.Event())
+    erase_jobs, _ = erasing(services.shredder, A_MOMENT_IN_DAYS, threading.Event())
     assert erase_jobs.do()
 
     shown = tenant.http.get(f"/v1/jobs/{job_id}").json()

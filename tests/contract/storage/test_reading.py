@@ -16,6 +16,7 @@ from storage.job import JobState
 from storage.job_reader import JobFilter, JobReader
 from storage.key_store import KeyStore
 from storage.object_store import LocalObjectStore
+from storage.outlook import Outlook
 from storage.upload_store import UploadStore
 from tests.jobs import Desk
 from tests.objects import keys
@@ -74,11 +75,12 @@ def test_filters_narrow_a_listing(desk: Desk, reader: JobReader) -> None:
     assert len(ids(JobFilter(created_after=datetime.now(UTC) - timedelta(hours=1)))) == 3
 
 
-def test_the_queue_position_counts_who_is_served_before(desk: Desk, reader: JobReader) -> None:
+def test_the_queue_position_counts_who_is_served_before(database: Database, desk: Desk, reader: JobReader) -> None:
     jobs = [desk.submit() for _ in range(3)]
-    assert [reader.queue_position(job) for job in jobs] == [0, 1, 2]
-    assert reader.queue_position(desk.claim_one()) is None
-    assert reader.queue_position(jobs[2]) == 1
+    outlook = Outlook(database)
+    assert [outlook.of(jobs)[job.id].position for job in jobs] == [0, 1, 2]
+    assert outlook.of([desk.claim_one()]) == {}
+    assert outlook.of([jobs[2]])[jobs[2].id].position == 1
     assert reader.due() == {"default": jobs[1].id}
 
 
@@ -91,7 +93,7 @@ def test_a_key_opens_its_tenant_until_it_expires(database: Database) -> None:
     assert principal is not None
     assert (principal.tenant_id, principal.scopes) == (tenant, {"submit", "read"})
     assert keys.authenticate(key + "x") is None
-    assert keys.authenticate(keys.create_key(tenant, ["read"], expires_at=datetime.now(UTC))) is None
+    assert keys.authenticate(keys.create_key(tenant, ["read"], life=timedelta(0))) is None
     with pytest.raises(ValueError, match="unknown scopes"):
         keys.create_key(tenant, ["everything"])
 

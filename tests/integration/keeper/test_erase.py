@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from producer.keeper import erase
 from producer.keeper.erase import erasing, forgetting_keys, forgetting_marks
+from producer.shredder import Shredder
 from storage.database import Database, db_now
 from storage.errors import ObjectStoreUnavailable
 from storage.file_store import FileStore, StoredFile
@@ -37,7 +38,8 @@ class Shop:
     def __init__(self, database: Database, objects: ObjectStore, desk: Desk, retention: RetentionStore) -> None:
         self.database, self.objects, self.desk = database, objects, desk
         self.stop = threading.Event()
-        self.erase_jobs, self.erase_files = (duty.do for duty in erasing(retention, objects, days=30, stop=self.stop))
+        duties = erasing(Shredder(retention, objects), days=30, stop=self.stop)
+        self.erase_jobs, self.erase_files = (duty.do for duty in duties)
 
     def put(self, key: str) -> str:
         """Stores something under `key` and returns it."""
@@ -122,8 +124,9 @@ def test_old_jobs_lose_their_pictures_and_keep_their_row(shop: Shop) -> None:
     assert len([key for key in left if young.id in key]) == 3
     assert len([key for key in left if waiting.id in key]) == 2
     assert [shop.has_erased(job) for job in (old, young, waiting)] == [True, False, False]
-    row = JobReader(shop.database).get(old.id, shop.desk.tenant_id)
-    assert row.params.prompt == "a red circle"
+    rows = [JobReader(shop.database).get(job.id, shop.desk.tenant_id) for job in (old, young)]
+    assert [row.params.prompt for row in rows] == ["", "a red circle"]
+    row = rows[0]
     assert len(row.images) == 1
     assert shop.erase_jobs() == 0
 
@@ -222,11 +225,14 @@ def test_idempotency_keys_last_a_day(database: Database, desk: Desk, retention: 
 
 
 def test_what_was_sent_about_an_erased_job_goes_with_it(shop: Shop) -> None:
-    """A webhook's payload holds the prompt, as the job does."""
+    """A webhook's payload holds the prompt, as the job does; one that was never tried has no payload yet."""
     WebhookStore(shop.database).create(shop.desk.tenant_id, "https://hooks.example/a", ["job.started"])
     old, young = shop.finished(days_ago=31), shop.finished(days_ago=1)
+    with shop.database.transaction() as connection:
+        connection.execute(sa.update(webhook_deliveries).values(payload="{}"))
+    untried = shop.finished(days_ago=31)
     shop.erase_jobs()
     with shop.database.reading() as connection:
         left = connection.execute(sa.select(webhook_deliveries.c.job_id)).scalars().all()
-    assert left == [young.id]
+    assert sorted(left) == [young.id, untried.id]
     assert old.id not in left

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 
+from storage.errors import PromptTooLong
 from storage.params import LongPrompt, PromptSyntax
 from tests.unit.engine.requests import request
 from tests.unit.engine.tiny_model import TEXT_LAYERS, WIDTH
@@ -12,7 +13,7 @@ from worker.engine.engine import Engine
 from worker.engine.runner import DiffusersRunner
 from worker.engine.runner.emphasis import emphasize
 from worker.engine.runner.text import TextEncoder
-from worker.errors import PromptTooLong, RequestUnsupported
+from worker.errors import RequestUnsupported
 from worker.models import LoadedModel
 
 LONG = "a" * 70 + "b" * 10  # one token a letter, five too many

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 import torch
 
+from storage.errors import PromptTooLong
 from storage.params import LongPrompt, PromptSyntax
 from tests.unit.engine.requests import cell_mask, noise_image, request
 from worker.engine.request import InpaintRequest
 from worker.engine.runner import DiffusersRunner
 from worker.engine.runner.text import EncodedText
 from worker.engine.runner.text_cache import TEXT_FIELDS, TextCache
-from worker.errors import PromptTooLong
 from worker.models import LoadedModel
 
 NOT_READ = {

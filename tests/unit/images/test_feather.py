@@ -10,10 +10,10 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
+from storage.box import Box
+from storage.feather import Feather, feather, grow
 from storage.params import Blend
 from tests.unit.images.samples import Mask, rectangle
-from worker.images.box import Box
-from worker.images.feather import Feather, feather, grow
 
 SHAPES = st.tuples(st.integers(1, 40), st.integers(1, 40))
 MASKS = arrays(np.bool_, SHAPES, elements=st.sampled_from([False] * 7 + [True])).filter(lambda mask: bool(mask.any()))

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from storage.box import Box
+from storage.frame import Frame, choose_frame
 from storage.params import Area
 from tests.unit.images.samples import Mask, Pixels, noise, rectangle, resolved
-from worker.images.box import Box
-from worker.images.frame import Frame, choose_frame
 
 SIDES = st.one_of(st.sampled_from([1, 2, 3, 127, 128, 131, 257]), st.integers(1, 300))
 WORKING = st.integers(8, 24).map(lambda cells: cells * 8)

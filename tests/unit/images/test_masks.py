@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from storage.box import Box
 from storage.masks import check_inputs, read_mask
 from storage.params import InpaintParams, MaskChannel
 from storage.pictures import PictureError
 from tests.unit.images.samples import Mask, encoded, noise, picture, rectangle, smooth
-from worker.images.box import Box
 
 WIDTH, HEIGHT = 61, 47
 IMAGE = encoded(smooth(WIDTH, HEIGHT))

@@ -24,6 +24,7 @@ from safety.fingerprint import Fingerprint, place
 from safety.label_schema import Corner, Label
 from safety.verdict import Action, Finding, Stage, Verdict
 from safety.watermark import detect
+from storage.errors import PromptTooLong
 from storage.job import HeldAt, Job, JobState
 from storage.mark_store import MarkStore
 from storage.review_store import ReviewStore
@@ -33,7 +34,7 @@ from tests.jobs import VERDICT, make_due
 from tests.unit.images.samples import encoded
 from tests.unit.worker.workbench import CLEAN, Bench, Judge, hook
 from worker import judgement
-from worker.errors import DeviceLost, NumericalFailure, OutOfMemory, PromptTooLong
+from worker.errors import DeviceLost, NumericalFailure, OutOfMemory
 from worker.execution import Execution
 from worker.outcomes import MAX_ERRORS
 from worker.stop import StopReason

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from storage.prompt_tokens import PromptReader
 from worker.engine.request import InpaintRequest
 from worker.engine.runner.emphasis import emphasize
-from worker.engine.tokens import PromptReader
 from worker.errors import RequestUnsupported
 
 if TYPE_CHECKING:

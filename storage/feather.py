@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from storage.box import Box
 from storage.params import Blend
-from worker.images.box import Box
 
 
 @dataclass(frozen=True, slots=True, eq=False)

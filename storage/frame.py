@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from storage.box import Box
 from storage.params import Area, InpaintParams
-from worker.images.box import Box
 
 # Absorbs the rounding of products and quotients of sizes, which are 16,383 at most.
 _EPSILON = 1e-6

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from storage.emphasis import read_emphasis
+from storage.errors import PromptTooLong
 from storage.params import LongPrompt, PromptSyntax
-from worker.errors import PromptTooLong
 
 _SPECIAL = 2  # each chunk begins with BOS and ends with EOS
 
 
 class Tokenizer(Protocol):
-    """The part of a transformers CLIPTokenizer that is used here."""
+    """The part of a CLIP tokenizer that is used here; that of transformers is one."""
 
     bos_token_id: Any
     eos_token_id: Any
@@ -34,19 +34,20 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class PromptTokens:
-    """The chunks of a prompt, and the words that fit into none of them."""
+    """The chunks of a prompt of `count` tokens, and the words that fit into none of them."""
 
     chunks: list[Chunk]
+    count: int
     dropped_text: str = ""
 
 
 class PromptReader:
-    """Cuts prompts into windows of `window` tokens (77 for CLIP), of which 2 are BOS and EOS."""
+    """Cuts prompts into windows of `window` tokens (77 for CLIP), of which 2 are BOS and EOS; `room` are the others."""
 
     def __init__(self, tokenizer: Tokenizer, window: int) -> None:
         self._tokenizer = tokenizer
         self._window = window
-        self._room = window - _SPECIAL
+        self.room = window - _SPECIAL
 
     def read(self, field: str, text: str, policy: LongPrompt, syntax: PromptSyntax) -> PromptTokens:
         """The chunks of `text`; `field` names it in errors. Raises PromptTooLong where the policy is to reject.
@@ -56,15 +57,16 @@ class PromptReader:
         """
         chunks: list[Chunk] = []
         dropped: list[str] = []
-        for ids, weights in self._parts(text, syntax):
-            if len(ids) > self._room and policy is LongPrompt.REJECT:
-                raise PromptTooLong(field, len(ids), self._room)
+        parts = self._parts(text, syntax)
+        for ids, weights in parts:
+            if len(ids) > self.room and policy is LongPrompt.REJECT:
+                raise PromptTooLong(field, len(ids), self.room)
             if policy is LongPrompt.TRUNCATE:
-                dropped.append(str(self._tokenizer.decode(ids[self._room :])).strip())
-                ids, weights = ids[: self._room], weights[: self._room]
-            for start in range(0, max(len(ids), 1), self._room):
-                chunks.append(self._framed(ids[start : start + self._room], weights[start : start + self._room]))
-        return PromptTokens(chunks, " ".join(filter(None, dropped)))
+                dropped.append(str(self._tokenizer.decode(ids[self.room :])).strip())
+                ids, weights = ids[: self.room], weights[: self.room]
+            for start in range(0, max(len(ids), 1), self.room):
+                chunks.append(self._framed(ids[start : start + self.room], weights[start : start + self.room]))
+        return PromptTokens(chunks, sum(len(ids) for ids, _ in parts), " ".join(filter(None, dropped)))
 
     def pad(self, tokens: PromptTokens, chunks: int) -> list[Chunk]:
         """The chunks followed by empty ones up to `chunks`: both halves of a guided row need the same length."""
