@@ -11,7 +11,7 @@ SEED ?=
 # Images of Python often set it, and then every program that is started here would compile all of its modules again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test chaos bench-queue bench-engine bench-watermark check format install clean
+.PHONY: demo test chaos bench-queue bench-engine bench-watermark openapi check format install clean
 
 demo: $(INSTALLED)  ## start everything embedded, run real jobs, show a table and a contact sheet
 	HF_HUB_OFFLINE=1 $(BIN)/python -m producer.demo
@@ -39,6 +39,11 @@ bench-watermark: $(INSTALLED)  ## the watermark after all that happens to pictur
 	$(BIN)/python -m pip install --quiet -c constraints.txt --group bench
 	$(BIN)/python -m pip install --quiet --no-deps -c constraints.txt --group bench-rivals
 	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m bench.watermark_robustness
+
+# Not straight into the file: one that cannot be made must not empty it.
+openapi: $(INSTALLED)  ## write docs/openapi.json anew, after a change of the interface
+	$(BIN)/python -m producer.api.document > docs/openapi.json.new
+	mv docs/openapi.json.new docs/openapi.json
 
 check: $(INSTALLED)  ## ruff, mypy and the walls between the rooms
 	$(BIN)/ruff check .

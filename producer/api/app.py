@@ -10,46 +10,17 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from producer.api import (
-    batches,
-    detect,
-    events,
-    faults,
-    feed,
-    files,
-    health,
-    images,
-    jobs,
-    keys,
-    models,
-    objections,
-    usage,
-    webhooks,
-)
+from producer.api import faults
 from producer.api.address_limit import AddressLimit
 from producer.api.detect import Examiners
 from producer.api.last_resort import LastResort
 from producer.api.limits import BodyLimit
 from producer.api.openapi import openapi
+from producer.api.resources import IDENTITY, include
 from producer.api.streams import Streams
 from producer.dialects.doors import open_doors
 from producer.services import Services
 
-TAGS = [
-    {"name": "jobs", "description": "Submit, follow, cancel, download."},
-    {"name": "events", "description": "What happened to all your jobs, for whoever was away."},
-    {"name": "batches", "description": "Jobs with one label, taken together."},
-    {"name": "files", "description": "Pictures uploaded once and used by many jobs."},
-    {"name": "review", "description": "Appeals and reports: a person's second look."},
-    {"name": "detector", "description": "Where a picture comes from."},
-    {"name": "webhooks", "description": "Be told instead of asking: endpoints, secrets, deliveries, replay."},
-    {"name": "models", "description": "What can paint."},
-    {"name": "usage", "description": "What your jobs came to."},
-    {"name": "keys", "description": "API keys of your tenant."},
-    {"name": "health", "description": "For load balancers and operators; no key needed."},
-]
-# Of the interface, as in /v1; not of the program.
-API_VERSION = "1"
 GRACE_SECONDS = 5
 
 
@@ -64,10 +35,8 @@ def create_app(services: Services) -> FastAPI:
 
     # FastAPI's own pages load their scripts from a public network, which many deployments do not reach.
     app = FastAPIOffline(
-        title="inpaintd",
-        version=API_VERSION,
+        **IDENTITY,
         lifespan=lifespan,
-        openapi_tags=TAGS,
         redirect_slashes=False,
         redoc_url=None,
         static_url="/docs/assets",
@@ -79,22 +48,7 @@ def create_app(services: Services) -> FastAPI:
     app.add_middleware(BodyLimit, limit=services.settings.max_body_bytes)
     app.add_middleware(LastResort)
     faults.install(app)
-    for resource in (
-        jobs,
-        images,
-        events,
-        feed,
-        batches,
-        files,
-        detect,
-        objections,
-        webhooks,
-        models,
-        usage,
-        keys,
-        health,
-    ):
-        app.include_router(resource.router)
+    include(app)
     open_doors(app)
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]
     return app

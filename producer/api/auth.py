@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, cast
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from producer.api.address_limit import AddressLimit
@@ -69,6 +69,6 @@ def _may_detect(
 
 
 MayDetect = Annotated[Principal | None, Depends(_may_detect)]
-MaySubmit = Annotated[Principal, Depends(_needs("submit"))]
-MayRead = Annotated[Principal, Depends(_needs("read"))]
-MayAdmin = Annotated[Principal, Depends(_needs("admin"))]
+MaySubmit = Annotated[Principal, Security(_needs("submit"), scopes=["submit"])]
+MayRead = Annotated[Principal, Security(_needs("read"), scopes=["read"])]
+MayAdmin = Annotated[Principal, Security(_needs("admin"), scopes=["admin"])]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from producer.api.views import JobView, job_view
 from producer.errors import Refusal
@@ -51,6 +51,8 @@ class Plan(BaseModel):
 
 class DryRunView(JobView):
     """The job as it would stand after submit, but that it does not exist: it has no `id` and no `links`."""
+
+    model_config = ConfigDict(json_schema_extra={})
 
     # Narrower than the job's on purpose: an id that nothing answers to would be taken for one.
     id: None = None  # type: ignore[assignment]

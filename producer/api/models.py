@@ -59,7 +59,7 @@ class ModelList(BaseModel):
 
 
 @router.get("", responses=declared(), summary="List models")
-def models(_principal: MayRead, services: ServicesDep) -> ModelList:
+def listed(_principal: MayRead, services: ServicesDep) -> ModelList:
     """The aliases that `model` takes."""
     known = sorted(services.models.values(), key=lambda model: model.alias)
     return ModelList(data=[ModelEntry.of(model) for model in known])

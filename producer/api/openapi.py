@@ -11,7 +11,7 @@ from pydantic.json_schema import models_json_schema
 from producer.api.event_views import EventView, ProgressView
 from producer.api.file_views import NewUpload
 from producer.api.keys import KeyRotation, NewKeyRequest
-from producer.api.problems import Problem
+from producer.api.problems import Problem, declared
 from producer.api.schemas import JobRequest
 from producer.api.webhook_views import NewWebhook, Replay, Rotation, WebhookChange
 
@@ -45,8 +45,20 @@ def openapi(app: FastAPI) -> dict[str, Any]:
             title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes, tags=app.openapi_tags
         )
         document["components"]["schemas"].update(_schemas())
+        _own_problems(document)
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _own_problems(document: dict[str, Any]) -> None:
+    """FastAPI declares errors of its own form wherever a route takes a parameter; here they are problems."""
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            invalid = operation["responses"].get("422")
+            if invalid and "application/json" in invalid["content"]:
+                operation["responses"]["422"] = declared("request_invalid")[422]
+    for name in ("HTTPValidationError", "ValidationError"):
+        document["components"]["schemas"].pop(name, None)
 
 
 def _schemas() -> dict[str, Any]:

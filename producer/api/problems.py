@@ -158,7 +158,15 @@ def refusal_response(refusal: Refusal) -> JSONResponse:
 def declared(*codes: str) -> dict[int | str, dict[str, Any]]:
     """OpenAPI responses for a route that may answer with `codes`, on top of those every route has."""
     responses: dict[int | str, dict[str, Any]] = {}
-    for code in ("key_missing", "key_invalid", "scope_missing", *codes, "too_many_requests", "storage_unavailable"):
+    for code in (
+        "key_missing",
+        "key_invalid",
+        "scope_missing",
+        *codes,
+        "too_many_requests",
+        "internal",
+        "storage_unavailable",
+    ):
         entry = CODES[code]
         response = responses.setdefault(entry.status, {"description": "", "content": {MEDIA_TYPE: _empty_content()}})
         response["description"] = f"{response['description']} `{code}`: {entry.title}.".strip()

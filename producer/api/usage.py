@@ -75,7 +75,7 @@ class UsageReport(BaseModel):
 
 
 @router.get("", responses=declared(*_CODES), summary="Read your usage")
-def usage(query: Annotated[UsageQuery, Query()], principal: MayRead, services: ServicesDep) -> UsageReport:
+def read(query: Annotated[UsageQuery, Query()], principal: MayRead, services: ServicesDep) -> UsageReport:
     """By day in UTC, for a year at most. A job counts on the day on which it ended."""
     first, last = _span(query)
     days = services.usage.days(principal.tenant_id, first, last)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
+from producer.api.examples import EXAMPLE
 from storage.job import Job, JobState, Priority, ResultImage
 from storage.outlook import Expectation
 from storage.params import InpaintParams
@@ -123,6 +124,8 @@ class Links(BaseModel):
 
 class JobView(BaseModel):
     """A job. Every key is always there; `images` is empty unless `status` is succeeded and nobody withdrew them."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     id: str = Field(examples=["job_06f3kq5x6m8v2n4p7r9t1w3y5z"])
     object: Literal["job"] = "job"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 from pydantic_core import PydanticCustomError
 
 from producer.api.queries import UtcTime
@@ -20,8 +20,14 @@ class _Closed(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+def _with_example(example: dict[str, JsonValue]) -> ConfigDict:
+    return ConfigDict(extra="forbid", json_schema_extra={"examples": [example]})
+
+
 class NewWebhook(_Closed):
     """An endpoint that is told of all jobs of the tenant."""
+
+    model_config = _with_example({"url": "https://example.org/inpaintd", "events": ["job.succeeded"]})
 
     url: WebhookUrl = Field(description="https, of a public host.", examples=["https://example.org/inpaintd"])
     events: WebhookEvents | None = Field(None, description="Which events; unset: every end, and `job.held`.")
@@ -29,6 +35,8 @@ class NewWebhook(_Closed):
 
 class WebhookChange(_Closed):
     """What to change; a field that is left out stays."""
+
+    model_config = _with_example({"disabled": False})
 
     url: WebhookUrl | None = None
     events: WebhookEvents | None = None
@@ -38,11 +46,15 @@ class WebhookChange(_Closed):
 class Rotation(_Closed):
     """How long the secret of before goes on signing beside the new one."""
 
+    model_config = _with_example({"keep_seconds": 3600})
+
     keep_seconds: Annotated[float, Field(ge=0, le=7 * DAY)] = Field(DAY, description="0: not at all.")
 
 
 class Replay(_Closed):
     """Either one `delivery`, or every one that was created in [`since`, `until`)."""
+
+    model_config = _with_example({"since": "2026-01-02T03:04:05Z", "failed_only": True})
 
     delivery: DeliveryName | None = None
     since: UtcTime | None = Field(None, description="RFC 3339, with a zone.")

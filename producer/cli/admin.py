@@ -1,4 +1,4 @@
-"""`inpaintd keys`, `migrate` and `doctor`: bringing a deployment up and looking after it."""
+"""`inpaintd migrate` and `doctor`: bringing a deployment up and looking after it."""
 
 from __future__ import annotations
 
@@ -10,36 +10,12 @@ import click
 
 from producer.cli.output import as_json
 from producer.cli.plain_errors import Unreachable, Unwell
-from producer.doctor import Finding, Outcome, check_database, check_schema, examine
+from producer.doctor import Finding, Outcome, check_database, examine
 from storage.database import Database
 from storage.database import migrate as migrate_schema
-from storage.key_store import SCOPES, KeyStore
 from storage.settings import StorageSettings
 
 MARKS = {Outcome.OK: "ok  ", Outcome.WARN: "warn", Outcome.FAIL: "FAIL"}
-
-
-@click.group()
-def keys() -> None:
-    """API keys."""
-
-
-@keys.command()
-@click.option("--tenant", required=True, help="Whose key it is; the tenant is made if there is none of that name.")
-@click.option(
-    "--scope", "scopes", type=click.Choice(SCOPES), multiple=True, required=True, help="What it allows; repeat it."
-)
-@click.option("--json", "json_output", is_flag=True, help="Print JSON.")
-def create(tenant: str, scopes: tuple[str, ...], json_output: bool) -> None:
-    """Make an API key and print it; it cannot be shown again."""
-    with open_database(check_database, check_schema) as database:
-        store = KeyStore(database)
-        tenant_id = store.create_tenant(tenant)
-        key = store.create_key(tenant_id, scopes)
-    if json_output:
-        as_json({"tenant": tenant, "tenant_id": tenant_id, "scopes": scopes, "key": key})
-    else:
-        click.echo(key)
 
 
 @click.command()

@@ -17,7 +17,7 @@ COMMANDS = {
     "wait": "producer.cli.jobs:wait",
     "get": "producer.cli.jobs:get",
     "detect": "producer.cli.detect:detect",
-    "keys": "producer.cli.admin:keys",
+    "keys": "producer.cli.keys:keys",
     "tenants": "producer.cli.tenants:tenants",
     "review": "producer.cli.review:review",
     "audit": "producer.cli.audit:audit",

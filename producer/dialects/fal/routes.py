@@ -35,7 +35,8 @@ def status(
     """Any job of the caller, whichever way it came in. Logs are there whether asked for or not."""
     job = services.reader.get(job_id, principal.tenant_id)
     url = _url(request, services, f"{owner}/{app}", job)
-    view = status_view(job, url, services.reader.queue_position(job))
+    ahead = services.outlook.of([job]).get(job.id)
+    view = status_view(job, url, None if ahead is None else ahead.position)
     return JSONResponse(view, 200 if job.is_terminal else 202)
 
 

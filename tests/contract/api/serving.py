@@ -26,6 +26,7 @@ from storage.job import Job, JobResult, ResultImage
 from storage.job_reader import JobFilter
 from storage.lease_store import LeaseStore
 from storage.settings import StorageSettings
+from tests.contract.api.described import as_described
 from tests.objects import keys
 from tests.servers import S3Server
 
@@ -46,7 +47,9 @@ class Stack:
         tenant_id = self.services.keys.create_tenant(name)
         key = self.services.keys.create_key(tenant_id, scopes or ("submit", "read"))
         headers = {"Authorization": f"Bearer {key}"}
-        return Tenant(tenant_id, key, self, httpx.Client(base_url=self.url, headers=headers, timeout=30))
+        hooks = {"response": [as_described]}
+        http = httpx.Client(base_url=self.url, headers=headers, timeout=30, event_hooks=hooks)
+        return Tenant(tenant_id, key, self, http)
 
 
 @dataclass(frozen=True)

@@ -10,37 +10,6 @@ import pytest
 from tests.contract.api.serving import Stack, Tenant, request
 from tests.contract.api.test_bad_input import refused
 
-ROUTES = [
-    ("POST", "/v1/jobs", "submit"),
-    ("GET", "/v1/jobs", "read"),
-    ("GET", f"/v1/jobs/job_{'0' * 26}", "read"),
-    ("POST", f"/v1/jobs/job_{'0' * 26}/cancel", "submit"),
-    ("GET", f"/v1/jobs/job_{'0' * 26}/images/0", "read"),
-    ("POST", "/v1/batches/any/cancel", "submit"),
-    ("POST", "/v1/files", "submit"),
-    ("GET", "/v1/models", "read"),
-    ("POST", "/v1/webhooks", "submit"),
-    ("GET", "/v1/webhooks", "submit"),
-    ("GET", "/v1/webhooks/default/secret", "submit"),
-    ("POST", "/v1/webhooks/default/rotate", "submit"),
-    ("GET", "/v1/webhooks/default/deliveries", "submit"),
-    ("POST", "/v1/webhooks/default/replay", "submit"),
-    ("POST", f"/v1/webhooks/whk_{'0' * 26}/test", "submit"),
-]
-
-
-@pytest.mark.parametrize(("method", "path", "scope"), ROUTES)
-def test_every_route_wants_a_key_of_the_right_scope(stack: Stack, method: str, path: str, scope: str) -> None:
-    url = stack.url + path
-    other = stack.tenant("scopes", "read" if scope == "submit" else "submit").key
-
-    missing = httpx.request(method, url)
-    refused(missing, 401, "key_missing")
-    assert missing.headers["www-authenticate"] == "Bearer"
-    refused(httpx.request(method, url, headers={"Authorization": "Bearer ipd_wrong"}), 401, "key_invalid")
-    lacking = httpx.request(method, url, headers={"Authorization": f"Bearer {other}"})
-    assert scope in refused(lacking, 403, "scope_missing")["detail"]
-
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Basic dXNlcjpwYXNz", "ipd_naked"])
 def test_anything_but_a_bearer_key_is_no_key(stack: Stack, header: str) -> None:

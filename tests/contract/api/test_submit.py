@@ -22,6 +22,7 @@ JOB_KEYS = {
     "id", "object", "status", "created_at", "started_at", "finished_at", "attempt", "attempts", "priority", "batch",
     "user", "metadata", "progress", "queue", "params", "model", "images", "safety", "receipt", "error", "links",
     "withdrawn_at", "replaces", "replaced_by",
+    "erased_at",
 }  # fmt: skip
 
 
@@ -34,7 +35,7 @@ def test_a_job_has_the_shape_of_the_contract(tenant: Tenant) -> None:
     assert job.keys() == JOB_KEYS
     assert (job["object"], job["status"], job["priority"], job["images"]) == ("job", "queued", "standard", [])
     assert job["progress"] == {"step": 0, "steps": 30}
-    assert job["queue"].keys() == {"position", "eta_seconds"}
+    assert job["queue"].keys() == {"position", "eta_seconds", "eta_error_seconds"}
     assert job["model"] == {"alias": "default", "name": "tiny-model", "sha256": None}
     assert job["safety"].keys() == {"action", "policy", "findings", "statement"}
     assert job["created_at"].endswith("Z")
