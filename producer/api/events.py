@@ -46,7 +46,7 @@ LastEventId = Annotated[
 
 
 @router.get("", response_class=Response, responses=_RESPONSES, summary="Stream a job's events")
-async def stream(job_id: JobId, principal: MayRead, streams: StreamsDep, last_event_id: LastEventId = None) -> Response:
+async def stream(principal: MayRead, job_id: JobId, streams: StreamsDep, last_event_id: LastEventId = None) -> Response:
     """Server-sent events: the job's history from the start, or from `Last-Event-ID` on, then every event as it
     happens, and between them how far a running job is. It ends after the job's last event; until then, connect again
     with `Last-Event-ID` whenever it breaks.

@@ -48,7 +48,7 @@ class FileQuery(BaseModel):
 class NewUpload(BaseModel):
     """A file that will be sent past the API. What arrives is held against all that is announced here."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra={"examples": [{"size": 150432}]})
 
     size: Annotated[int, Field(ge=1)] = Field(description="Bytes, exactly.")
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = Field(None, description="Of the bytes, in hex.")

@@ -92,7 +92,7 @@ def presign(
     openapi_extra=_body(_BYTES),
     summary="Send the bytes of a direct upload",
 )
-async def content(request: Request, file_id: FileId, principal: MaySubmit, services: ServicesDep) -> Response:
+async def content(request: Request, principal: MaySubmit, file_id: FileId, services: ServicesDep) -> Response:
     """The bytes as they are, whatever their Content-Type; exactly as many as were announced."""
     data = await request.body()
     await run_in_threadpool(services.uploads.receive, file_id, principal.tenant_id, data)
@@ -104,7 +104,7 @@ async def content(request: Request, file_id: FileId, principal: MaySubmit, servi
     responses=declared("file_unknown", "upload_missing", "upload_mismatch", *PICTURE_CODES),
     summary="Complete a direct upload",
 )
-def complete(file_id: FileId, principal: MaySubmit, services: ServicesDep) -> FileView:
+def complete(principal: MaySubmit, file_id: FileId, services: ServicesDep) -> FileView:
     """Checks what arrived as any upload is checked, and makes it a file. Safe to repeat.
 
     After a refusal the bytes may be sent again while the link is good.
@@ -120,7 +120,7 @@ def page(query: Annotated[FileQuery, Query()], principal: MayRead, services: Ser
 
 
 @router.get("/{file_id}", responses=declared("file_unknown"), summary="Read a file's description")
-def read(file_id: FileId, principal: MayRead, services: ServicesDep) -> FileView:
+def read(principal: MayRead, file_id: FileId, services: ServicesDep) -> FileView:
     """What is known of the file; its bytes are not given out again."""
     return file_view(services.files.get(file_id, principal.tenant_id))
 
@@ -128,7 +128,7 @@ def read(file_id: FileId, principal: MayRead, services: ServicesDep) -> FileView
 @router.delete(
     "/{file_id}", status_code=204, responses=declared("file_unknown", "file_in_use"), summary="Delete a file"
 )
-def delete(file_id: FileId, principal: MaySubmit, services: ServicesDep) -> Response:
+def delete(principal: MaySubmit, file_id: FileId, services: ServicesDep) -> Response:
     """Removes the file, or gives up a direct upload. Refused while a job that has not ended needs it."""
     services.uploads.delete(file_id, principal.tenant_id)
     return Response(status_code=204)

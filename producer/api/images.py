@@ -30,10 +30,10 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 
 @router.get("/{n}", response_class=Response, responses=_RESPONSES, summary="Download a finished image")
 def download(
+    principal: MayRead,
     job_id: JobId,
     n: str,
     query: Annotated[ImageQuery, Query()],
-    principal: MayRead,
     services: ServicesDep,
 ) -> Response:
     """The bytes as they were checked and marked. The ETag is their SHA-256. Only a succeeded job has images."""

@@ -90,9 +90,9 @@ async def submit(
 @router.get("/{job_id}", responses=declared("job_not_found", "out_of_range"), summary="Read a job")
 async def read(
     request: Request,
+    principal: MayRead,
     job_id: JobId,
     query: Annotated[ReadQuery, Query()],
-    principal: MayRead,
     services: ServicesDep,
 ) -> JobView:
     """The job as it stands, or after `wait` seconds, or as soon as it has ended or is held for a person."""
@@ -111,13 +111,13 @@ def page(query: Annotated[ListQuery, Query()], principal: MayRead, services: Ser
 
 
 @router.post("/{job_id}/cancel", responses=declared("job_not_found"), summary="Cancel a job")
-def cancel(job_id: JobId, principal: MaySubmit, services: ServicesDep) -> JobView:
+def cancel(principal: MaySubmit, job_id: JobId, services: ServicesDep) -> JobView:
     """A waiting job is canceled at once; a running one stops within a denoising step; an ended one stays as it is."""
     return _view(services, services.jobs.cancel(job_id, principal.tenant_id))
 
 
 @router.delete("/{job_id}", responses=_ERASED, summary="Erase a job's content")
-def erase(job_id: JobId, principal: MaySubmit, services: ServicesDep, response: Response) -> JobView:
+def erase(principal: MaySubmit, job_id: JobId, services: ServicesDep, response: Response) -> JobView:
     """Erases its pictures, prompts and `metadata`, and what was sent about it by webhook; the bare record stays for
     audit. A job that has not ended is canceled first; where it runs, the answer is 202 and its content goes as soon as
     it has stopped. Safe to repeat. Uploaded files stay, for other jobs may use them.

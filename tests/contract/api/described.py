@@ -30,6 +30,12 @@ class Operation(NamedTuple):
         return re.findall(r"{(\w+)}", self.path)
 
     @property
+    def takes_bytes(self) -> bool:
+        """Whether the body is the bytes of a picture."""
+        content = self.about.get("requestBody", {}).get("content", {})
+        return any("json" not in kind and "multipart" not in kind for kind in content)
+
+    @property
     def body(self) -> dict[str, Any] | None:
         """An example of what it takes as JSON; None where it takes nothing, or only a form."""
         content = self.about.get("requestBody", {}).get("content", {}).get("application/json")

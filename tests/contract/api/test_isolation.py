@@ -38,6 +38,20 @@ def a_webhook(owner: Tenant) -> str:
     return made
 
 
+def a_file(owner: Tenant) -> str:
+    """A picture that was uploaded."""
+    made: str = owner.http.post("/v1/files", files={"file": ("a.png", photo())}).json()["id"]
+    return made
+
+
+def an_upload(owner: Tenant) -> str:
+    """A direct upload whose bytes have arrived."""
+    uploads = owner.stack.services.uploads
+    made: str = uploads.open(owner.id, len(photo()), sha256=None, content_type=None).upload.id
+    uploads.receive(made, owner.id, photo())
+    return made
+
+
 def a_key(owner: Tenant) -> str:
     """An API key."""
     made: str = owner.stack.services.keys.issue(owner.id, ["read"]).key.id
@@ -47,6 +61,7 @@ def a_key(owner: Tenant) -> str:
 # By the name of a path parameter: how to make one, and an id of its form that nobody has.
 KINDS: dict[str, tuple[Callable[[Tenant], str], Callable[[], str]]] = {
     "job_id": (a_job, lambda: new_id("job")),
+    "file_id": (a_file, lambda: new_id("file")),
     "batch": (a_batch, lambda: new_id("batch")),
     "webhook_id": (a_webhook, lambda: new_id("whk")),
     "key_id": (a_key, lambda: new_id("key")),
@@ -62,6 +77,8 @@ def ids_of(operation: Operation, owner: Tenant) -> tuple[dict[str, str], dict[st
         elif name == "delivery_id":
             theirs[name] = owner.stack.services.deliveries.test(theirs["webhook_id"], owner.id, TEST_EVENT).id
             nobodys[name] = f"dlv_{new_id('x')[2:]}_{new_id('x')[2:]}"
+        elif operation.about["operationId"] in ("files_content", "files_complete"):
+            theirs[name], nobodys[name] = an_upload(owner), new_id("file")
         else:
             assert name in KINDS, f"say in KINDS how to make a {name}, so that its isolation is tested"
             make, nobody = KINDS[name]

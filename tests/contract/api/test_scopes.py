@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from storage.key_store import SCOPES
 from tests.contract.api.described import Operation, operations
-from tests.contract.api.serving import Stack
+from tests.contract.api.serving import Stack, photo
 from tests.contract.api.test_bad_input import refused
 
 V1 = [operation for operation in operations() if operation.path.startswith("/v1")]
@@ -19,7 +19,12 @@ V1 = [operation for operation in operations() if operation.path.startswith("/v1"
 ANY_KEY = {"detector_examine"}
 # What changes nothing is for `read` and all else for `submit`, but for these.
 OTHERWISE = {"webhooks": "submit", "keys": "admin"}
-AN_ID = {"job_id": f"job_{'0' * 26}", "webhook_id": f"whk_{'0' * 26}", "key_id": f"key_{'0' * 26}"}
+AN_ID = {
+    "job_id": f"job_{'0' * 26}",
+    "file_id": f"file_{'0' * 26}",
+    "webhook_id": f"whk_{'0' * 26}",
+    "key_id": f"key_{'0' * 26}",
+}
 
 
 def scope_of(operation: Operation) -> str:
@@ -48,7 +53,8 @@ def ask(stack: Stack, operation: Operation, key: str | None, **ids: str) -> http
     """Calls an operation with an example of what it takes."""
     path = operation.path.format(**{name: ids.get(name) or AN_ID.get(name, "0") for name in operation.parameters})
     headers = {} if key is None else {"Authorization": f"Bearer {key}"}
-    return httpx.request(operation.method, stack.url + path, headers=headers, json=operation.body, timeout=30)
+    body = {"content": photo()} if operation.takes_bytes else {"json": operation.body}
+    return httpx.request(operation.method, stack.url + path, headers=headers, timeout=30, **body)
 
 
 @pytest.fixture(scope="module")
@@ -62,10 +68,11 @@ def keys(stack: Stack) -> dict[str, str]:
 
 @pytest.mark.parametrize("operation", V1, ids=lambda operation: operation.about["operationId"])
 def test_the_right_scope_opens_and_no_other_does(stack: Stack, keys: dict[str, str], operation: Operation) -> None:
-    missing = ask(stack, operation, None)
+    nonsense = dict.fromkeys(operation.parameters, "x")
+    missing = ask(stack, operation, None, **nonsense)
     refused(missing, 401, "key_missing")
     assert missing.headers["www-authenticate"] == "Bearer"
-    refused(ask(stack, operation, "ipd_wrong"), 401, "key_invalid")
+    refused(ask(stack, operation, "ipd_wrong", **nonsense), 401, "key_invalid")
     if operation.about["operationId"] in ANY_KEY:
         return
     scope = scope_of(operation)
@@ -76,5 +83,6 @@ def test_the_right_scope_opens_and_no_other_does(stack: Stack, keys: dict[str, s
         if one in (scope, "admin"):
             assert answer.status_code not in (401, 403), one
         else:
+            refused(ask(stack, operation, key, **nonsense), 403, "scope_missing")
             assert f"`{scope}`" in refused(answer, 403, "scope_missing")["detail"]
             assert [statement for statement in seen if "api_keys" not in statement] == ["BEGIN"]
