@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,26 +24,26 @@ class Place:
 
 
 def places(connection: sa.Connection, some: Sequence[Job]) -> dict[str, Place]:
-    """The places of those of `some` that are queued, by id: one walk along the queue, however many they are.
+    """The places of those of `some` that are queued, by id: one walk along the queue, as far as the last of them, however many they are.
 
     The order is that of claims, so the shares of tenants and priorities are in it. Jobs that a tenant's `max_running`
     holds back count as if they were free to go.
     """
-    queued = [job for job in some if job.state is JobState.QUEUED]
+    queued = [job.id for job in some if job.state is JobState.QUEUED]
     if not queued:
         return {}
-    rows = connection.execute(_walk([job.id for job in queued], sorted({job.params.model for job in queued})))
+    # Read first and not as part of the walk: the planner must know how short the walk is.
+    ends = sa.select(jobs.c.model_alias, sa.func.max(jobs.c.fair_key).label("last")).where(jobs.c.id.in_(queued))
+    last = {row.model_alias: row.last for row in connection.execute(ends.group_by(jobs.c.model_alias))}
+    rows = connection.execute(_walk(queued, last))
     return {row.id: Place(row.position, row.rows_ahead) for row in rows}
 
 
-def _walk(ids: Sequence[str], aliases: Sequence[str]) -> sa.Select[tuple[str, int, float]]:
+def _walk(ids: Sequence[str], last: Mapping[str, float]) -> sa.Select[tuple[str, int, float]]:
     position = _over_those_before(sa.func.count()).label("position")
     rows_ahead = sa.func.coalesce(_over_those_before(sa.func.sum(jobs.c.cost)), 0.0).label("rows_ahead")
-    last = sa.select(sa.func.max(jobs.c.fair_key)).where(jobs.c.id.in_(ids)).scalar_subquery()
-    walked = sa.select(jobs.c.id, position, rows_ahead).where(
-        QUEUED, jobs.c.model_alias.in_(aliases), jobs.c.fair_key <= last
-    )
-    line = walked.subquery("line")
+    lines = [sa.and_(jobs.c.model_alias == alias, jobs.c.fair_key <= key) for alias, key in last.items()]
+    line = sa.select(jobs.c.id, position, rows_ahead).where(QUEUED, sa.or_(*lines)).subquery("line")
     return sa.select(line.c.id, line.c.position, line.c.rows_ahead).where(line.c.id.in_(ids))
 
 
