@@ -24,7 +24,7 @@ class Place:
 
 
 def places(connection: sa.Connection, some: Sequence[Job]) -> dict[str, Place]:
-    """The places of those of `some` that are queued, by id: one walk along the queue, as far as the last of them, however many they are.
+    """The places of those of `some` that are queued, by id: one walk along the queue, as far as the last of them.
 
     The order is that of claims, so the shares of tenants and priorities are in it. Jobs that a tenant's `max_running`
     holds back count as if they were free to go.
