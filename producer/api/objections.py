@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from producer.api.auth import MayRead, MaySubmit
+from producer.api.bodies import body_of, schema_of
 from producer.api.dependencies import JobId, ServicesDep
 from producer.api.problems import declared
 from storage.case import Case, CaseKind, CaseState
@@ -19,13 +20,25 @@ MAX_WORDS = 4000
 Words = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_WORDS, pattern=r"^[^\x00]*$")
 ]
-_CODES = ("json_invalid", "wrong_length", "wrong_type", "field_missing", "field_unknown", "wrong_format")
+_CODES = (
+    "json_invalid",
+    "invalid_utf8",
+    "body_too_large",
+    "media_type_unsupported",
+    "wrong_length",
+    "wrong_type",
+    "field_missing",
+    "field_unknown",
+    "wrong_format",
+)
 
 
 class AppealRequest(BaseModel):
     """Why the refusal was wrong, in your own words; only moderators read it."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"text": "The words are the title of a painting."}]}
+    )
 
     text: Words
 
@@ -33,7 +46,12 @@ class AppealRequest(BaseModel):
 class ReportRequest(BaseModel):
     """A result of yours that should not have been made. `category` is one of the policy's."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"job": "job_06f3kq5x6m8v2n4p7r9t1w3y5a", "category": "hate", "text": "See the banner."}]
+        },
+    )
 
     job: str = Field(pattern=r"^job_[0-9a-z]{26}$")
     category: str = Field(min_length=1, max_length=60)
@@ -63,9 +81,15 @@ class CaseView(BaseModel):
     "/jobs/{job_id}/appeal",
     status_code=201,
     responses=declared("job_not_found", "not_appealable", *_CODES),
+    openapi_extra=schema_of(AppealRequest),
     summary="Appeal against a refusal",
 )
-def appeal(job_id: JobId, body: AppealRequest, principal: MaySubmit, services: ServicesDep) -> CaseView:
+def appeal(
+    principal: MaySubmit,
+    job_id: JobId,
+    services: ServicesDep,
+    body: Annotated[AppealRequest, Depends(body_of(AppealRequest))],
+) -> CaseView:
     """Another person than the one who refused the job, or took its result back, looks at it again. One appeal a job.
 
     An appeal that is granted brings a withdrawn result back; a refused job is carried on by another one, named in
@@ -78,9 +102,12 @@ def appeal(job_id: JobId, body: AppealRequest, principal: MaySubmit, services: S
     "/reports",
     status_code=201,
     responses=declared("job_not_found", "not_appealable", *_CODES),
+    openapi_extra=schema_of(ReportRequest),
     summary="Report a result",
 )
-def report(body: ReportRequest, principal: MayRead, services: ServicesDep) -> CaseView:
+def report(
+    principal: MayRead, services: ServicesDep, body: Annotated[ReportRequest, Depends(body_of(ReportRequest))]
+) -> CaseView:
     """Asks a moderator to look at a result. What turns out to break the policy is withdrawn: its images answer 410."""
     job = services.reader.get(body.job, principal.tenant_id)
     return CaseView.of(services.appeals.report(job, body.category, body.text))

@@ -11,6 +11,7 @@ from pydantic.json_schema import models_json_schema
 from producer.api.event_views import EventView, ProgressView
 from producer.api.file_views import NewUpload
 from producer.api.keys import KeyRotation, NewKeyRequest
+from producer.api.objections import AppealRequest, ReportRequest
 from producer.api.problems import Problem, declared
 from producer.api.schemas import JobRequest
 from producer.api.webhook_views import NewWebhook, Replay, Rotation, WebhookChange
@@ -27,6 +28,8 @@ _BODIES = (
     NewUpload,
     NewKeyRequest,
     KeyRotation,
+    AppealRequest,
+    ReportRequest,
     NewWebhook,
     WebhookChange,
     Rotation,

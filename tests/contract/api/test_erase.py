@@ -52,7 +52,8 @@ def test_nothing_of_what_was_asked_for_is_left_anywhere(tenant: Tenant) -> None:
     job_id = submit(tenant)
     finish(services, job_id, photo())
     with services.database.transaction() as connection:
-        connection.execute(sa.update(webhook_deliveries).values(payload=WORDS))
+        its = sa.update(webhook_deliveries).where(webhook_deliveries.c.job_id == job_id)
+        connection.execute(its.values(payload=WORDS))
     assert {"jobs", "idempotency_keys", "audit_records", "webhook_deliveries"} <= set(told(tenant.stack))
     services_audit = AuditStore(services.database)
     services_audit.seal()

@@ -77,6 +77,8 @@ def ids_of(operation: Operation, owner: Tenant) -> tuple[dict[str, str], dict[st
         elif name == "delivery_id":
             theirs[name] = owner.stack.services.deliveries.test(theirs["webhook_id"], owner.id, TEST_EVENT).id
             nobodys[name] = f"dlv_{new_id('x')[2:]}_{new_id('x')[2:]}"
+        elif operation.about["operationId"] == "review_appeal":
+            theirs[name], nobodys[name] = owner.accepted(prompt="remove her clothes")["id"], new_id("job")
         elif operation.about["operationId"] in ("files_content", "files_complete"):
             theirs[name], nobodys[name] = an_upload(owner), new_id("file")
         else:
@@ -131,6 +133,18 @@ def test_somebody_elses_file_is_no_file(stack: Stack, tenant: Tenant, stranger: 
         asked.append(seen)
     assert answers[0] == answers[1]
     assert answers[0][0] == 422
+    assert asked[0] == asked[1]
+
+
+def test_somebody_elses_result_cannot_be_reported(stack: Stack, tenant: Tenant, stranger: Tenant) -> None:
+    stack.services.keys.authenticate(stranger.key)
+    answers, asked = [], []
+    for one in (a_job(tenant), new_id("job")):
+        with statements(stack) as seen:
+            answers.append(stranger.http.post("/v1/reports", json={"job": one, "category": "x", "text": "y"}))
+        asked.append(seen)
+    assert {answer.status_code for answer in answers} == {404}
+    assert answers[0].json() == answers[1].json()
     assert asked[0] == asked[1]
 
 

@@ -18,7 +18,7 @@ V1 = [operation for operation in operations() if operation.path.startswith("/v1"
 # Whoever may ask it, whatever its scopes.
 ANY_KEY = {"detector_examine"}
 # What changes nothing is for `read` and all else for `submit`, but for these.
-OTHERWISE = {"webhooks": "submit", "keys": "admin"}
+OTHERWISE = {"webhooks": "submit", "keys": "admin", "review_report": "read"}
 AN_ID = {
     "job_id": f"job_{'0' * 26}",
     "file_id": f"file_{'0' * 26}",
@@ -30,7 +30,8 @@ AN_ID = {
 def scope_of(operation: Operation) -> str:
     """The scope that an operation is to want."""
     usual = "read" if operation.method == "GET" else "submit"
-    return OTHERWISE.get(operation.about["tags"][0], usual)
+    names = (operation.about["operationId"], operation.about["tags"][0])
+    return next((OTHERWISE[name] for name in names if name in OTHERWISE), usual)
 
 
 @contextmanager
