@@ -104,9 +104,11 @@ class Mover:
 def _apply_all(connection: sa.Connection, moves: Sequence[Move]) -> bool:
     """Raises _Stale, so that all is rolled back, unless every move matched its row."""
     shapes: dict[Any, list[Move]] = defaultdict(list)
-    # In the order of their ids, so that two groups that meet on the same rows do not lock each other out.
+    # In the order of their ids, see in_order().
     for move in sorted(moves, key=lambda move: move.job.id):
         shapes[move.shape].append(move)
+    if len(shapes) > 1:
+        connection.execute(_locks(), {"ids": [move.job.id for move in moves]})
     for (to, names), alike in sorted(shapes.items()):
         found = connection.execute(_statement(to, names), [move.binds for move in alike])
         if found.rowcount != len(alike):
@@ -114,6 +116,12 @@ def _apply_all(connection: sa.Connection, moves: Sequence[Move]) -> bool:
     add_events(connection, [move.event for move in moves])
     add_rows(connection, (row for move in moves for row in move.also))
     return True
+
+
+@functools.cache
+def _locks() -> sa.Select[tuple[str]]:
+    mine = jobs.c.id.in_(sa.bindparam("ids", expanding=True))
+    return sa.select(jobs.c.id).where(mine).order_by(jobs.c.id).with_for_update()
 
 
 @functools.cache
@@ -141,7 +149,17 @@ def apply(
     data: dict[str, Any] | None = None,
 ) -> list[str]:
     """Changes every row that fits `guard`, writes an event for each, and returns their ids."""
-    statement = sa.update(jobs).where(guard).values(values)
+    statement = sa.update(jobs).where(in_order(guard)).values(values)
     rows = connection.execute(statement.returning(jobs.c.id, jobs.c.tenant_id, jobs.c.attempt)).all()
     add_events(connection, [Event(row.id, row.tenant_id, row.attempt, event, data or {}) for row in rows])
     return [row.id for row in rows]
+
+
+def in_order(guard: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    """The rows that fit `guard`, locked in the order of their ids, as every move of many rows locks them.
+
+    An UPDATE by itself locks rows as it meets them. A beat and a finish that met the same rows the other way round
+    would wait for each other until PostgreSQL's deadlock_timeout, a second, and one of them would fail.
+    """
+    locked = sa.select(jobs.c.id).where(guard).order_by(jobs.c.id).with_for_update().cte("in_order")
+    return jobs.c.id.in_(sa.select(locked.prefix_with("MATERIALIZED", dialect="postgresql").c.id))
