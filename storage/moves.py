@@ -16,6 +16,7 @@ from storage.database import Database, db_now
 from storage.events import Event, add_events, known_events
 from storage.group import Group
 from storage.job import TERMINAL, TRANSITIONS, Job, JobState
+from storage.record_set import record_set, rows_param
 from storage.tables import jobs
 
 # Nearly as long as a lease lasts: later, somebody else has the job.
@@ -110,8 +111,9 @@ def _apply_all(connection: sa.Connection, moves: Sequence[Move]) -> bool:
     if len(shapes) > 1:
         connection.execute(_locks(), {"ids": [move.job.id for move in moves]})
     for (to, names), alike in sorted(shapes.items()):
-        found = connection.execute(_statement(to, names), [move.binds for move in alike])
-        if found.rowcount != len(alike):
+        given = rows_param([move.binds for move in alike])
+        moved = connection.execute(_statement(connection.dialect.name, to, names), given).all()
+        if len(moved) != len(alike):
             raise _Stale
     add_events(connection, [move.event for move in moves])
     add_rows(connection, (row for move in moves for row in move.also))
@@ -125,20 +127,20 @@ def _locks() -> sa.Select[tuple[str]]:
 
 
 @functools.cache
-def _statement(to: JobState, names: tuple[str, ...]) -> sa.Update:
+def _statement(dialect: str, to: JobState, names: tuple[str, ...]) -> sa.sql.dml.ReturningUpdate[tuple[str]]:
     # Built once for each shape: putting a statement together costs more than running it.
-    values: dict[str, Any] = {name: sa.bindparam(f"new_{name}", type_=jobs.c[name].type) for name in names}
+    own = [("job_id", jobs.c.id.type), ("its_attempt", jobs.c.attempt.type), ("delay", sa.Float())]
+    given = record_set(dialect, own + [(f"new_{name}", jobs.c[name].type) for name in names])
+    mine = sa.and_(jobs.c.id == given.c.job_id, jobs.c.attempt == given.c.its_attempt)
+    locked = sa.select(given).where(mine, jobs.c.state == JobState.RUNNING).order_by(jobs.c.id)
+    moved = locked.with_for_update(of=jobs).cte("moved").prefix_with("MATERIALIZED", dialect="postgresql")
+    values: dict[str, Any] = {name: moved.c[f"new_{name}"] for name in names}
     values |= {"state": to, "lease_owner": None, "lease_expires_at": None}
     if to in TERMINAL:
         values["finished_at"] = db_now()
     if to is JobState.QUEUED:
-        values["not_before"] = db_now(sa.bindparam("delay", type_=sa.Float))
-    guard = (
-        jobs.c.id == sa.bindparam("job_id"),
-        jobs.c.attempt == sa.bindparam("its_attempt"),
-        jobs.c.state == JobState.RUNNING,
-    )
-    return sa.update(jobs).where(*guard).values(values)
+        values["not_before"] = db_now(moved.c.delay)
+    return sa.update(jobs).where(jobs.c.id == moved.c.job_id).values(values).returning(jobs.c.id)
 
 
 def apply(
