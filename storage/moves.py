@@ -14,7 +14,7 @@ from storage.also import Row, add_rows
 from storage.certainty import certainly
 from storage.database import Database, db_now
 from storage.events import Event, add_events, known_events
-from storage.group import Group
+from storage.group import GATHER_SECONDS, Group
 from storage.job import TERMINAL, TRANSITIONS, Job, JobState
 from storage.record_set import record_set, rows_param
 from storage.tables import jobs
@@ -68,7 +68,7 @@ class Mover:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._group: Group[Move, bool] = Group(self._make)
+        self._group: Group[Move, bool] = Group(self._make, gather_seconds=GATHER_SECONDS)
 
     def make(self, move: Move) -> bool:
         """False: the job is somebody else's by now. Raises DatabaseUnavailable when it could not be found out."""
