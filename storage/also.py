@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from storage.database import db_now
+from storage.record_set import insert_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +28,6 @@ class Row:
         """Rows of equal shape are one statement."""
         return self.table.name, tuple(self.values), tuple(self.after)
 
-    @property
-    def binds(self) -> dict[str, Any]:
-        """The statement's parameters."""
-        return {**self.values, **{f"after_{name}": seconds for name, seconds in self.after.items()}}
-
 
 def add_rows(connection: sa.Connection, rows: Iterable[Row]) -> None:
     """Inserts all of them, with one statement for each table and choice of columns."""
@@ -40,5 +35,4 @@ def add_rows(connection: sa.Connection, rows: Iterable[Row]) -> None:
     for row in rows:
         alike[row.shape].append(row)
     for same in alike.values():
-        moments = {name: db_now(sa.bindparam(f"after_{name}", type_=sa.Float)) for name in same[0].after}
-        connection.execute(sa.insert(same[0].table).values(moments), [row.binds for row in same])
+        insert_all(connection, same[0].table, [{**row.values, **row.after} for row in same], after=tuple(same[0].after))

@@ -8,9 +8,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from storage.database import db_now
 from storage.ids import new_id
 from storage.outbox import write_deliveries
+from storage.record_set import insert_all
 from storage.tables import job_events
 from storage.webhook import EVENTS
 
@@ -45,7 +45,7 @@ def add_events(connection: sa.Connection, events: Sequence[Event]) -> None:
         }
         for event in events
     ]
-    connection.execute(sa.insert(job_events).values(at=db_now()), rows)
+    insert_all(connection, job_events, rows)
     write_deliveries(connection, [event.id for event in events if event.type in EVENTS])
 
 

@@ -12,7 +12,7 @@ from storage.database import Database, db_now
 from storage.events import Event, add_events
 from storage.job import Job, JobState, Order
 from storage.job_store import FINISH, GIVE_BACK, MAX_SOLO_CRASHES, WORKER_LOST
-from storage.moves import apply
+from storage.moves import apply, in_order
 from storage.rows import job_of
 from storage.tables import jobs, tenants
 
@@ -51,11 +51,12 @@ class LeaseStore:
         """
         if not steps:
             return {}
-        held = sa.tuple_(jobs.c.id, jobs.c.attempt).in_(list(steps))
+        mine = sa.tuple_(jobs.c.id, jobs.c.attempt).in_(list(steps))
+        held = sa.and_(mine, jobs.c.state == JobState.RUNNING, jobs.c.lease_owner == owner)
         done = sa.case(*[(jobs.c.id == job_id, step) for (job_id, _), step in steps.items()], else_=jobs.c.step)
         statement = (
             sa.update(jobs)
-            .where(held, jobs.c.state == JobState.RUNNING, jobs.c.lease_owner == owner)
+            .where(in_order(held))
             .values(lease_expires_at=db_now(self.lease_seconds), step=done)
             .returning(
                 jobs.c.id, jobs.c.attempt, jobs.c.cancel_requested, (jobs.c.deadline_at < db_now()).label("late")
@@ -69,7 +70,7 @@ class LeaseStore:
         """Ends every lease of `owner` now, so that the next reaping takes its jobs back."""
         held = sa.and_(jobs.c.state == JobState.RUNNING, jobs.c.lease_owner == owner)
         with self._database.transaction() as connection:
-            connection.execute(sa.update(jobs).where(held).values(lease_expires_at=db_now(-1.0)))
+            connection.execute(sa.update(jobs).where(in_order(held)).values(lease_expires_at=db_now(-1.0)))
 
     def reap(self) -> list[str]:
         """Takes back every job whose lease ended and returns their ids; repeated solo crashes fail for good."""

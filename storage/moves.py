@@ -14,8 +14,9 @@ from storage.also import Row, add_rows
 from storage.certainty import certainly
 from storage.database import Database, db_now
 from storage.events import Event, add_events, known_events
-from storage.group import Group
+from storage.group import GATHER_SECONDS, Group
 from storage.job import TERMINAL, TRANSITIONS, Job, JobState
+from storage.record_set import record_set, rows_param
 from storage.tables import jobs
 
 # Nearly as long as a lease lasts: later, somebody else has the job.
@@ -67,7 +68,7 @@ class Mover:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._group: Group[Move, bool] = Group(self._make)
+        self._group: Group[Move, bool] = Group(self._make, gather_seconds=GATHER_SECONDS)
 
     def make(self, move: Move) -> bool:
         """False: the job is somebody else's by now. Raises DatabaseUnavailable when it could not be found out."""
@@ -104,12 +105,15 @@ class Mover:
 def _apply_all(connection: sa.Connection, moves: Sequence[Move]) -> bool:
     """Raises _Stale, so that all is rolled back, unless every move matched its row."""
     shapes: dict[Any, list[Move]] = defaultdict(list)
-    # In the order of their ids, so that two groups that meet on the same rows do not lock each other out.
+    # In the order of their ids, see in_order().
     for move in sorted(moves, key=lambda move: move.job.id):
         shapes[move.shape].append(move)
+    if len(shapes) > 1:
+        connection.execute(_locks(), {"ids": [move.job.id for move in moves]})
     for (to, names), alike in sorted(shapes.items()):
-        found = connection.execute(_statement(to, names), [move.binds for move in alike])
-        if found.rowcount != len(alike):
+        given = rows_param([move.binds for move in alike])
+        moved = connection.execute(_statement(connection.dialect.name, to, names), given).all()
+        if len(moved) != len(alike):
             raise _Stale
     add_events(connection, [move.event for move in moves])
     add_rows(connection, (row for move in moves for row in move.also))
@@ -117,20 +121,26 @@ def _apply_all(connection: sa.Connection, moves: Sequence[Move]) -> bool:
 
 
 @functools.cache
-def _statement(to: JobState, names: tuple[str, ...]) -> sa.Update:
+def _locks() -> sa.Select[tuple[str]]:
+    mine = jobs.c.id.in_(sa.bindparam("ids", expanding=True))
+    return sa.select(jobs.c.id).where(mine).order_by(jobs.c.id).with_for_update()
+
+
+@functools.cache
+def _statement(dialect: str, to: JobState, names: tuple[str, ...]) -> sa.sql.dml.ReturningUpdate[tuple[str]]:
     # Built once for each shape: putting a statement together costs more than running it.
-    values: dict[str, Any] = {name: sa.bindparam(f"new_{name}", type_=jobs.c[name].type) for name in names}
+    own = [("job_id", jobs.c.id.type), ("its_attempt", jobs.c.attempt.type), ("delay", sa.Float())]
+    given = record_set(dialect, own + [(f"new_{name}", jobs.c[name].type) for name in names])
+    mine = sa.and_(jobs.c.id == given.c.job_id, jobs.c.attempt == given.c.its_attempt)
+    locked = sa.select(given).where(mine, jobs.c.state == JobState.RUNNING).order_by(jobs.c.id)
+    moved = locked.with_for_update(of=jobs).cte("moved").prefix_with("MATERIALIZED", dialect="postgresql")
+    values: dict[str, Any] = {name: moved.c[f"new_{name}"] for name in names}
     values |= {"state": to, "lease_owner": None, "lease_expires_at": None}
     if to in TERMINAL:
         values["finished_at"] = db_now()
     if to is JobState.QUEUED:
-        values["not_before"] = db_now(sa.bindparam("delay", type_=sa.Float))
-    guard = (
-        jobs.c.id == sa.bindparam("job_id"),
-        jobs.c.attempt == sa.bindparam("its_attempt"),
-        jobs.c.state == JobState.RUNNING,
-    )
-    return sa.update(jobs).where(*guard).values(values)
+        values["not_before"] = db_now(moved.c.delay)
+    return sa.update(jobs).where(jobs.c.id == moved.c.job_id).values(values).returning(jobs.c.id)
 
 
 def apply(
@@ -141,7 +151,17 @@ def apply(
     data: dict[str, Any] | None = None,
 ) -> list[str]:
     """Changes every row that fits `guard`, writes an event for each, and returns their ids."""
-    statement = sa.update(jobs).where(guard).values(values)
+    statement = sa.update(jobs).where(in_order(guard)).values(values)
     rows = connection.execute(statement.returning(jobs.c.id, jobs.c.tenant_id, jobs.c.attempt)).all()
     add_events(connection, [Event(row.id, row.tenant_id, row.attempt, event, data or {}) for row in rows])
     return [row.id for row in rows]
+
+
+def in_order(guard: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    """The rows that fit `guard`, locked in the order of their ids, as every move of many rows locks them.
+
+    An UPDATE by itself locks rows as it meets them. A beat and a finish that met the same rows the other way round
+    would wait for each other until PostgreSQL's deadlock_timeout, a second, and one of them would fail.
+    """
+    locked = sa.select(jobs.c.id).where(guard).order_by(jobs.c.id).with_for_update().cte("in_order")
+    return jobs.c.id.in_(sa.select(locked.prefix_with("MATERIALIZED", dialect="postgresql").c.id))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from storage.database import db_now
+from storage.record_set import record_set, rows_param
 from storage.tables import job_events, jobs
 from storage.webhook import DeliveryState
 from storage.webhook_tables import webhook_deliveries, webhook_endpoints
@@ -18,27 +19,29 @@ _COLUMNS = ("id", "tenant_id", "endpoint_id", "event_id", "job_id", "type", "sta
 def write_deliveries(connection: sa.Connection, event_ids: Sequence[str]) -> None:
     """One delivery for each of these events and each live endpoint that wants it, in one statement."""
     if event_ids:
-        connection.execute(_statement(), {"to_all": event_ids, "to_own": event_ids})
+        events = rows_param([{"id": event_id} for event_id in event_ids])
+        connection.execute(_statement(connection.dialect.name), events)
 
 
 @functools.cache
-def _statement() -> sa.Insert:
+def _statement(dialect: str) -> sa.Insert:
     # Built once: putting it together costs more than running it.
-    rows = sa.union_all(_to_endpoints(), _to_own_endpoint())
+    given = sa.select(record_set(dialect, [("id", job_events.c.id.type)]).c.id)
+    rows = sa.union_all(_to_endpoints(given), _to_own_endpoint(given))
     return sa.insert(webhook_deliveries).from_select(_COLUMNS, rows)
 
 
-def _to_endpoints() -> sa.Select[tuple[object, ...]]:
+def _to_endpoints(given: sa.Select[tuple[str]]) -> sa.Select[tuple[object, ...]]:
     mine = sa.and_(webhook_endpoints.c.tenant_id == job_events.c.tenant_id, webhook_endpoints.c.all_jobs)
-    return _rows().select_from(job_events.join(webhook_endpoints, mine)).where(*_wanted("to_all"))
+    return _rows().select_from(job_events.join(webhook_endpoints, mine)).where(*_wanted(given))
 
 
-def _to_own_endpoint() -> sa.Select[tuple[object, ...]]:
+def _to_own_endpoint(given: sa.Select[tuple[str]]) -> sa.Select[tuple[object, ...]]:
     # Apart from the others and by its primary key: a tenant may have one implicit endpoint for every job.
     named = job_events.join(jobs, jobs.c.id == job_events.c.job_id).join(
         webhook_endpoints, webhook_endpoints.c.id == jobs.c.webhook_id
     )
-    return _rows().select_from(named).where(*_wanted("to_own"))
+    return _rows().select_from(named).where(*_wanted(given))
 
 
 def _rows() -> sa.Select[tuple[object, ...]]:
@@ -50,7 +53,7 @@ def _rows() -> sa.Select[tuple[object, ...]]:
     )
 
 
-def _wanted(name: str) -> tuple[sa.ColumnElement[bool], ...]:
+def _wanted(given: sa.Select[tuple[str]]) -> tuple[sa.ColumnElement[bool], ...]:
     asked_for = webhook_endpoints.c.events.like(sa.literal("%,") + job_events.c.type + ",%")
     live = (webhook_endpoints.c.disabled_at.is_(None), webhook_endpoints.c.deleted_at.is_(None))
-    return (job_events.c.id.in_(sa.bindparam(name, expanding=True)), asked_for, *live)
+    return (job_events.c.id.in_(given), asked_for, *live)

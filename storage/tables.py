@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
+from storage.database import db_now
+
 metadata = sa.MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -214,7 +216,7 @@ job_events = sa.Table(
     sa.Column("type", sa.String(40), nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False),
     sa.Column("data", Json, nullable=False),
-    sa.Column("at", Moment, nullable=False),
+    sa.Column("at", Moment, nullable=False, default=db_now()),
     sa.Index("ix_job_events_job", "job_id", "id"),
     sa.Index("ix_job_events_feed", "tenant_id", "at", "id"),
 )

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 from storage.failpoints import reach
-from storage.group import Group
+from storage.group import GATHER_SECONDS, Group
 from storage.job import Job
 
 Claim = Callable[[int, bool], list[Job]]
@@ -21,7 +21,7 @@ class Claims:
 
     def __init__(self, claim: Claim) -> None:
         self._claim = claim
-        self._group: Group[int, list[Job]] = Group(self._take)
+        self._group: Group[int, list[Job]] = Group(self._take, gather_seconds=GATHER_SECONDS)
         self._lock = threading.Lock()
         self._held: dict[tuple[str, int], bool] = {}
 

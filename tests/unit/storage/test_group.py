@@ -99,3 +99,38 @@ def test_an_interrupt_in_one_caller_does_not_leave_the_others_waiting() -> None:
 def test_a_work_that_forgets_an_answer_is_told_at_once() -> None:
     with pytest.raises(ValueError, match="shorter"):
         Group(lambda _items: [])(1)
+
+
+def test_who_was_answered_together_is_waited_for_and_shares_the_next_call_too() -> None:
+    press = Press()
+    group = Group(press.work, gather_seconds=60)
+    together(press, group, [1, 2, 3])
+    with ThreadPoolExecutor(3) as pool:
+        calls = []
+        for count in (1, 2, 3):
+            calls.append(pool.submit(group, count))
+            while len(group._waiting) < count and not calls[0].done():
+                pass
+        assert [call.result(10) for call in calls] == [10, 20, 30]
+    assert press.rounds[2:] == [[1, 2, 3]]
+
+
+def test_who_does_not_come_back_is_waited_for_only_so_long() -> None:
+    press = Press()
+    group = Group(press.work, gather_seconds=0.01)
+    together(press, group, [1, 2, 3])
+    assert group(4) == 40
+    assert press.rounds[2:] == [[4]]
+
+
+def test_a_lone_caller_waits_for_nobody_to_come_back() -> None:
+    press = Press()
+    press.may_go.set()
+    group = Group(press.work, gather_seconds=30)
+    assert [group(1), group(2), group(3)] == [10, 20, 30]
+
+
+def test_who_was_left_over_by_a_full_call_waits_for_nobody() -> None:
+    press = Press()
+    together(press, Group(press.work, largest=2, gather_seconds=30), [1, 2, 3, 4])
+    assert [len(items) for items in press.rounds] == [1, 2, 2]
