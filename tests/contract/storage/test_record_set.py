@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from storage.database import Database
+from storage.database import Database, db_now
 from storage.record_set import insert_all
-from storage.tables import Json
+from storage.tables import Json, Moment
 
 parcels = sa.Table(
     "parcels",
@@ -21,6 +19,7 @@ parcels = sa.Table(
     sa.Column("weight", sa.Float),
     sa.Column("fragile", sa.Boolean),
     sa.Column("content", Json),
+    sa.Column("due_at", Moment),
     sa.Column("kind", sa.String(10), default=sa.func.lower("PARCEL")),
 )
 # What no column of either database can hold: NUL, and half of a surrogate pair.
@@ -39,10 +38,10 @@ PARCELS = st.fixed_dictionaries(
 
 
 @pytest.fixture
-def store(database: Database) -> Iterator[Database]:
+def store(database: Database) -> Database:
     with database.transaction() as connection:
         parcels.create(connection)
-    yield database
+    return database
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
@@ -53,4 +52,14 @@ def test_rows_arrive_as_they_were_sent(store: Database, sent: list[dict[str, obj
         connection.execute(sa.delete(parcels))
         insert_all(connection, parcels, rows)
         found = connection.execute(sa.select(parcels).order_by(parcels.c.number)).mappings().all()
-    assert [dict(row) for row in found] == [{**row, "kind": "parcel"} for row in rows]
+    assert [dict(row) for row in found] == [{**row, "due_at": None, "kind": "parcel"} for row in rows]
+
+
+def test_moments_are_so_many_seconds_from_now_by_the_databases_clock(store: Database) -> None:
+    with store.transaction() as connection:
+        rows = [{"number": hours, "due_at": hours * 3600.0} for hours in (1, 2)]
+        insert_all(connection, parcels, rows, after=("due_at",))
+        for number in (1, 2):
+            latest = number * 3600.0
+            near = parcels.c.due_at.between(db_now(latest - 60), db_now(latest))
+            assert connection.scalars(sa.select(parcels.c.number).where(near)).all() == [number]
