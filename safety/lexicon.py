@@ -94,12 +94,18 @@ class Lexicons:
         """Every hit in `text`, and in `steps` how much was looked at to find them."""
         sweep = _Sweep(self._read(text))
         sweep.hits += _names(text, sweep.keys)
+        starts = self._starts(sweep.keys)
         for place in reversed(range(len(sweep.keys))):
             for token, keys in sweep.keys[place]:
                 for key in keys:
-                    for start in self._by_key.get(key, ()):
+                    for start in starts[key]:
                         self._follow(sweep, place, token.start, start, place + token.width, token.end)
         return sweep
+
+    def _starts(self, found: _Keys) -> dict[str, list[_Start]]:
+        """By their first word: the entries of which the text may also have the second."""
+        present = frozenset().union(*(keys for tokens in found for _, keys in tokens))
+        return {key: [start for start in self._by_key.get(key, ()) if _may_go_on(start, present)] for key in present}
 
     def _follow(self, sweep: _Sweep, place: int, begin: int, start: _Start, after: int, end: int) -> None:
         """Notes the hits of one entry whose first word ends before `after`, and of entries that begin with them."""
@@ -147,6 +153,11 @@ class Lexicons:
         stems = (f"{r[:length]}*" for r in found_in for length in range(_SHORTEST_STEM, len(r) + 1))
         found = found.union(self._stems.intersection(stems))
         return found or self._misspellings.meant(found_in[0])
+
+
+def _may_go_on(start: _Start, present: frozenset[str]) -> bool:
+    _, rest = start
+    return not rest or bool(rest[0].lists) or not rest[0].keys.isdisjoint(present)
 
 
 def _cut(token: Token, parts: Sequence[str]) -> Iterator[Token]:

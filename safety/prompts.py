@@ -12,6 +12,10 @@ _NEGATIONS = "negations"
 _INNOCENT = "innocent_phrases"
 
 
+_Asked = tuple[frozenset[str], ...]
+"""Groups of lists, each of which must have a hit."""
+
+
 class PromptRules:
     """All prompt rules of one policy, ready to judge."""
 
@@ -22,7 +26,7 @@ class PromptRules:
         lexicons: Mapping[str, Sequence[str]],
         misspelled: Sequence[str] = (),
     ) -> None:
-        self._rules = tuple(rules)
+        self._rules = tuple((rule, _asked_of(rule.all), _asked_of(rule.negative_all)) for rule in rules)
         self._categories = categories
         self._lexicons = Lexicons(lexicons, misspelled)
 
@@ -32,7 +36,9 @@ class PromptRules:
         The negative prompt is judged apart: words in it count only for rules that ask for them there.
         """
         text, negative = self._hits(prompt), self._hits(negative_prompt)
-        judged = ((rule, _apply(rule, text, negative)) for rule in self._rules)
+        # Most rules ask for something that the text has no word of: seen here, that costs next to nothing.
+        asked = (rule for rule, of_text, of_negative in self._rules if text.has(of_text) and negative.has(of_negative))
+        judged = ((rule, _apply(rule, text, negative)) for rule in asked)
         return tuple(self._finding(rule, found) for rule, found in judged if found is not None)
 
     def mentions(self, prompt: str) -> frozenset[str]:
@@ -67,6 +73,11 @@ class _Hits:
             if hit.first not in negated:
                 self._affirmed.setdefault(hit.lexicon, []).append(hit)
 
+    def has(self, asked: "_Asked") -> bool:
+        """Whether each group of lists has a hit, wherever it stands."""
+        names = self._all.keys()
+        return all(not names.isdisjoint(group) for group in asked)
+
     @property
     def affirmed(self) -> frozenset[str]:
         """The lists with a hit that no negation precedes."""
@@ -77,6 +88,10 @@ class _Hits:
         by_lexicon = self._affirmed if affirmed else self._all
         found = [by_lexicon[name] for name in lexicons if name in by_lexicon]
         return found[0] if len(found) == 1 else sorted(chain.from_iterable(found), key=_place)
+
+
+def _asked_of(groups: Sequence[Sequence[str]]) -> _Asked:
+    return tuple(map(frozenset, groups))
 
 
 def _guilty(hits: Sequence[Hit]) -> list[Hit]:
