@@ -56,6 +56,7 @@ class DeliveryStore:
                 payload=row.payload,
                 happened_at=row.happened_at or row.created_at,
                 is_wanted=row.is_wanted,
+                batch_id=row.batch_id,
             )
             for row in rows
         ]
@@ -118,6 +119,7 @@ def _with_endpoints(ids: list[str]) -> sa.Select[Any]:
             endpoint.c.secrets,
             webhook_defaults.c.secrets.label("default_secrets"),
             job_events.c.at.label("happened_at"),
+            job_events.c.batch_id,
             wanted.label("is_wanted"),
         )
         .select_from(joined)

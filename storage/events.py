@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from storage.database import db_now
 from storage.ids import new_id
-from storage.outbox import write_deliveries
+from storage.outbox import write_batch_deliveries, write_deliveries
 from storage.tables import job_events
 from storage.webhook import EVENTS
 
@@ -19,14 +19,15 @@ from storage.webhook import EVENTS
 class Event:
     """A line to be written. `type` is `job.<what happened>`; `data` holds what a reader may see.
 
-    The id is made before the transaction, so that a commit whose answer was lost can be looked up.
+    Either `job_id` or `batch_id` says whose it is; an event of a batch is of no attempt, which is 0. The id is made before the transaction, so that a commit whose answer was lost can be looked up.
     """
 
-    job_id: str
+    job_id: str | None
     tenant_id: str
     attempt: int
     type: str
     data: dict[str, Any]
+    batch_id: str | None = None
     id: str = field(default_factory=lambda: new_id("evt"))
 
 
@@ -38,6 +39,7 @@ def add_events(connection: sa.Connection, events: Sequence[Event]) -> None:
         {
             "id": event.id,
             "job_id": event.job_id,
+            "batch_id": event.batch_id,
             "tenant_id": event.tenant_id,
             "attempt": event.attempt,
             "type": event.type,
@@ -46,7 +48,9 @@ def add_events(connection: sa.Connection, events: Sequence[Event]) -> None:
         for event in events
     ]
     connection.execute(sa.insert(job_events).values(at=db_now()), rows)
-    write_deliveries(connection, [event.id for event in events if event.type in EVENTS])
+    told = [event for event in events if event.type in EVENTS]
+    write_deliveries(connection, [event.id for event in told if event.batch_id is None])
+    write_batch_deliveries(connection, [event.id for event in told if event.batch_id is not None])
 
 
 def known_events(connection: sa.Connection, ids: Sequence[str]) -> set[str]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
+from storage.batch_tables import batches
 from storage.database import db_now
 from storage.tables import job_events, jobs
 from storage.webhook import DeliveryState
@@ -21,10 +22,24 @@ def write_deliveries(connection: sa.Connection, event_ids: Sequence[str]) -> Non
         connection.execute(_statement(), {"to_all": event_ids, "to_own": event_ids})
 
 
+def write_batch_deliveries(connection: sa.Connection, event_ids: Sequence[str]) -> None:
+    """The same for events of batches."""
+    if event_ids:
+        connection.execute(_batch_statement(), {"to_all": event_ids, "to_own": event_ids})
+
+
 @functools.cache
 def _statement() -> sa.Insert:
     # Built once: putting it together costs more than running it.
-    rows = sa.union_all(_to_endpoints(), _to_own_endpoint())
+    return _insert(sa.union_all(_to_endpoints(), _to_own_endpoint()))
+
+
+@functools.cache
+def _batch_statement() -> sa.Insert:
+    return _insert(sa.union_all(_to_endpoints(), _to_own_endpoint_of_batch()))
+
+
+def _insert(rows: sa.CompoundSelect[tuple[object, ...]]) -> sa.Insert:
     return sa.insert(webhook_deliveries).from_select(_COLUMNS, rows)
 
 
@@ -37,6 +52,13 @@ def _to_own_endpoint() -> sa.Select[tuple[object, ...]]:
     # Apart from the others and by its primary key: a tenant may have one implicit endpoint for every job.
     named = job_events.join(jobs, jobs.c.id == job_events.c.job_id).join(
         webhook_endpoints, webhook_endpoints.c.id == jobs.c.webhook_id
+    )
+    return _rows().select_from(named).where(*_wanted("to_own"))
+
+
+def _to_own_endpoint_of_batch() -> sa.Select[tuple[object, ...]]:
+    named = job_events.join(batches, batches.c.id == job_events.c.batch_id).join(
+        webhook_endpoints, webhook_endpoints.c.id == batches.c.webhook_id
     )
     return _rows().select_from(named).where(*_wanted("to_own"))
 

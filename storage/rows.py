@@ -42,9 +42,11 @@ def job_of(row: Row[Any]) -> Job:
         deadline_at=row.deadline_at,
         erased_at=row.erased_at,
         imprint=row.imprint,
+        line=row.line,
+        custom_id=row.custom_id,
     )
 
 
 def event_of(row: Row[Any]) -> JobEvent:
     """The JobEvent in a row of `job_events`."""
-    return JobEvent(id=row.id, job_id=row.job_id, type=row.type, attempt=row.attempt, at=row.at, data=row.data)
+    return JobEvent(**{name: getattr(row, name) for name in JobEvent.__slots__})

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from storage.batch import BATCH_FINISHED
+
 # The default: what a caller waits for, and what a person must look at.
 DEFAULT_EVENTS = ("job.blocked", "job.canceled", "job.expired", "job.failed", "job.held", "job.succeeded")
-EVENTS = (*DEFAULT_EVENTS, "job.started")
+EVENTS = (*DEFAULT_EVENTS, "job.started", BATCH_FINISHED)
 TEST_EVENT = "webhook.test"
 # Stands, where an endpoint's id is asked for, for every endpoint that a job's own `webhook_url` made.
 DEFAULT = "default"
@@ -69,7 +71,7 @@ class Claimed:
     """A delivery that the caller alone may send until its lease ends.
 
     `payload` is None before the first attempt; `happened_at` is the time of the event. `secrets` are all that are
-    valid now, newest first. `is_wanted` is False when the endpoint was disabled or deleted in the meantime.
+    valid now, newest first. `batch_id` is set of an event of a batch. `is_wanted` is False when the endpoint was disabled or deleted in the meantime.
     """
 
     delivery: Delivery
@@ -78,6 +80,7 @@ class Claimed:
     payload: str | None
     happened_at: datetime
     is_wanted: bool
+    batch_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

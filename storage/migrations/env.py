@@ -2,10 +2,10 @@
 
 from alembic import context
 
-from storage import audit_tables, bank_tables, mark_tables, strike_tables, webhook_tables
+from storage import audit_tables, bank_tables, batch_tables, mark_tables, strike_tables, webhook_tables
 
 # Every module that adds tables to the one metadata.
-MODULES = (audit_tables, bank_tables, mark_tables, strike_tables, webhook_tables)
+MODULES = (audit_tables, bank_tables, batch_tables, mark_tables, strike_tables, webhook_tables)
 
 context.configure(
     connection=context.config.attributes["connection"], target_metadata=MODULES[0].metadata, render_as_batch=True
