@@ -9,7 +9,7 @@ from dataclasses import fields
 from producer.order import FileRef, Order, Source
 
 # They say how a request came, not what it asks for; the pictures are hashed by themselves.
-_APART = {"params", "image", "mask", "idempotency_key", "is_retry"}
+_APART = {"params", "image", "mask", "idempotency_key", "is_retry", "line", "custom_id"}
 
 
 def fingerprint_of(order: Order) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import structlog
 
@@ -22,12 +24,17 @@ from storage.pictures import PictureError
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Input:
     """One encoded picture. `key` is its place in the object store, None until it is stored."""
 
     data: bytes
     key: str | None
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the bytes, in hex."""
+        return hashlib.sha256(self.data).hexdigest()
 
     @property
     def stored_key(self) -> str:
@@ -67,9 +74,18 @@ class InputShelf:
 
         Raises Refusal for a missing file or a picture that cannot be used, ObjectStoreUnavailable.
         """
-        inputs = Inputs(
+        inputs = self.fetch(tenant_id, image, mask)
+        self.check(inputs, params)
+        return inputs
+
+    def fetch(self, tenant_id: str, image: Source, mask: Source | None) -> Inputs:
+        """Both pictures, unchecked. Raises Refusal for a missing file, ObjectStoreUnavailable."""
+        return Inputs(
             self._fetch(tenant_id, image, "image"), None if mask is None else self._fetch(tenant_id, mask, "mask")
         )
+
+    def check(self, inputs: Inputs, params: InpaintParams) -> None:
+        """Raises Refusal for pictures that cannot be used, as the worker would find."""
         try:
             checked = check_inputs(
                 inputs.image.data, inputs.mask.data if inputs.mask else None, params, max_pixels=self.max_pixels
@@ -77,7 +93,6 @@ class InputShelf:
         except PictureError as error:
             raise Refusal.of_field(error.field, error.code, error.message) from error
         self._refuse_unmarkable(checked.image.width, checked.image.height)
-        return inputs
 
     @contextmanager
     def keeping(self, tenant_id: str, job_id: str, inputs: Inputs) -> Iterator[Kept]:

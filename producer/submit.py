@@ -9,13 +9,13 @@ from dataclasses import asdict, dataclass, replace
 import structlog
 
 from producer.conduct import Conduct
+from producer.desk import Desk, PlainDesk
 from producer.errors import Refusal
 from producer.evidence import prompt_decision
 from producer.fingerprint import fingerprint_of
 from producer.fitness import refuse_unfit
 from producer.inputs import Inputs, InputShelf
 from producer.order import Order
-from producer.prompts import judge_prompts
 from producer.pseudonyms import pseudonym
 from producer.webhooks.addresses import AddressGuard, AddressRefused
 from safety.behavior import Imprint
@@ -33,6 +33,21 @@ from storage.submissions import Submissions
 from storage.webhook_store import WebhookStore
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An order that may become a job; nothing of it is stored. `user` is the pseudonym of its end-user."""
+
+    job_id: str
+    tenant_id: str
+    order: Order
+    fingerprint: str
+    model: ModelDescriptor
+    verdict: Verdict
+    inputs: Inputs
+    imprint: Imprint
+    user: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,24 +70,42 @@ class Submitter:
         Raises Refusal, QueueFull, CoolingDown and IdempotencyConflict, with nothing left behind, for an order that
         cannot be carried out. An unreachable Redis is no error: workers also look into SQL by themselves.
         """
-        self._check_hook(order)
-        model = self._model(order.params.model)
-        job_id, fingerprint = new_id("job"), fingerprint_of(order)
-        params = order.params.resolved(native_size=model.can.native_size, seed=secrets.randbelow(MAX_SEED + 1))
-        refuse_unfit(params, model)
-        verdict = judge_prompts(params, self.policy)
-        inputs = self.shelf.take(tenant_id, order.image, order.mask, params)
-        imprint = self.conduct.imprint(tenant_id, params, inputs.image.data)
-        verdict = Verdict.merge(verdict, self.conduct.judge(tenant_id, self._user(tenant_id, order), imprint))
-        with self.shelf.keeping(tenant_id, job_id, inputs) as kept:
-            new = self._new_job(tenant_id, job_id, replace(order, params=params), model, verdict, kept.inputs)
-            new = replace(new, fingerprint=fingerprint, webhook_id=self._webhook_id(tenant_id, order))
-            new = self._on_record(new, imprint, verdict)
-            submitted = self.submissions.submit(new)
+        draft = self.draft(tenant_id, order, self.desk)
+        with self.shelf.keeping(tenant_id, draft.job_id, draft.inputs) as kept:
+            submitted = self.submissions.submit(self.new_job(draft, kept.inputs, self.desk))
             kept.wanted = not submitted.replayed
         reach("after_accept")
-        self._announce(submitted, model)
+        self._announce(submitted, draft.model)
         return submitted
+
+    @property
+    def desk(self) -> PlainDesk:
+        """Where single orders are looked at."""
+        return PlainDesk(self.policy, self.shelf, self.conduct, self.webhooks)
+
+    def draft(self, tenant_id: str, order: Order, desk: Desk) -> Draft:
+        """The order as it would be stored: resolved and judged, its pictures checked. Raises as `submit`."""
+        self._check_hook(order)
+        model = self._model(order.params.model)
+        fingerprint = fingerprint_of(order)
+        params = order.params.resolved(native_size=model.can.native_size, seed=secrets.randbelow(MAX_SEED + 1))
+        refuse_unfit(params, model)
+        verdict = desk.judge(params)
+        inputs = desk.take(tenant_id, order, params)
+        user = self._user(tenant_id, order)
+        imprint = desk.imprint(tenant_id, params, inputs.image)
+        verdict = Verdict.merge(verdict, self.conduct.judge(tenant_id, desk.past(tenant_id, user), imprint))
+        order = replace(order, params=params)
+        return Draft(new_id("job"), tenant_id, order, fingerprint, model, verdict, inputs, imprint, user)
+
+    def new_job(self, draft: Draft, kept: Inputs, desk: Desk) -> NewJob:
+        """What is stored of a draft whose pictures are in place."""
+        new = self._new_job(draft, kept)
+        if draft.order.hook is not None:
+            new = replace(new, webhook_id=desk.webhook_id(draft.tenant_id, draft.order.hook))
+        new = replace(new, also=(*new.also, *self.conduct.strike(new, draft.verdict)))
+        desk.note(new)
+        return new
 
     def _announce(self, submitted: Submitted, model: ModelDescriptor) -> None:
         job = submitted.job
@@ -89,10 +122,6 @@ class Submitter:
     def _user(self, tenant_id: str, order: Order) -> str | None:
         return None if order.user is None else self.pseudonym(tenant_id, order.user)
 
-    def _on_record(self, new: NewJob, imprint: Imprint, verdict: Verdict) -> NewJob:
-        noted = replace(new, imprint=asdict(imprint), gate=self.conduct.gate())
-        return replace(noted, also=(*noted.also, *self.conduct.strike(noted, verdict)))
-
     def _check_hook(self, order: Order) -> None:
         try:
             if order.hook is not None:
@@ -100,26 +129,19 @@ class Submitter:
         except AddressRefused as refused:
             raise Refusal.of_field("webhook_url", "url_invalid", refused.sentence) from None
 
-    def _webhook_id(self, tenant_id: str, order: Order) -> str | None:
-        if order.hook is None:
-            return None
-        return self.webhooks.implicit(tenant_id, order.hook.url, order.hook.events)
-
     def _model(self, alias: str) -> ModelDescriptor:
         if alias not in self.models:
             known = ", ".join(sorted(self.models))
             raise Refusal.of_field("model", "model_unknown", f"There is no model {alias!r}; use one of: {known}.")
         return self.models[alias]
 
-    def _new_job(
-        self, tenant_id: str, job_id: str, order: Order, model: ModelDescriptor, verdict: Verdict, kept: Inputs
-    ) -> NewJob:
+    def _new_job(self, draft: Draft, kept: Inputs) -> NewJob:
+        order, verdict, model = draft.order, draft.verdict, draft.model
         state = state_for(verdict.action)
-        user = self._user(tenant_id, order)
-        decision = prompt_decision(order.params, verdict, self.policy, kept, user)
+        decision = prompt_decision(order.params, verdict, self.policy, kept, draft.user)
         return NewJob(
-            id=job_id,
-            tenant_id=tenant_id,
+            id=draft.job_id,
+            tenant_id=draft.tenant_id,
             params=order.params,
             image_key=kept.image.stored_key,
             mask_key=kept.mask.stored_key if kept.mask else None,
@@ -130,12 +152,17 @@ class Submitter:
             held_at=HeldAt.REQUEST if state is JobState.HELD else None,
             priority=order.priority,
             deadline_seconds=order.deadline_seconds,
-            user=user,
+            user=draft.user,
             metadata=order.metadata,
             batch=order.batch,
+            line=order.line,
+            custom_id=order.custom_id,
+            fingerprint=draft.fingerprint,
             idempotency_key=order.idempotency_key,
             is_retry=order.is_retry,
-            also=(audit_row(job_id, decision),),
+            imprint=asdict(draft.imprint),
+            gate=self.conduct.gate(),
+            also=(audit_row(draft.job_id, decision),),
         )
 
 
