@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 
 import structlog
@@ -53,10 +54,14 @@ class Conduct:
 
     def past(self, tenant_id: str, user: str | None) -> Past:
         """What is on record of the end-user `user` (a pseudonym), or else of the tenant. Raises DatabaseUnavailable."""
+        return self.pasts(tenant_id, [user])[user]
+
+    def pasts(self, tenant_id: str, users: Collection[str | None]) -> dict[str | None, Past]:
+        """The same for several callers of one tenant."""
         rules = self.policy.behavior
-        return self.strikes.past(
+        return self.strikes.pasts(
             tenant_id,
-            user,
+            users,
             window_seconds=rules.window_seconds,
             limit=rules.looks_back,
             tenant_strikes=rules.tenant.strikes,

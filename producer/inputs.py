@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -74,15 +74,11 @@ class InputShelf:
 
         Raises Refusal for a missing file or a picture that cannot be used, ObjectStoreUnavailable.
         """
-        inputs = self.fetch(tenant_id, image, mask)
+        inputs = Inputs(
+            self.read(tenant_id, image, "image"), None if mask is None else self.read(tenant_id, mask, "mask")
+        )
         self.check(inputs, params)
         return inputs
-
-    def fetch(self, tenant_id: str, image: Source, mask: Source | None) -> Inputs:
-        """Both pictures, unchecked. Raises Refusal for a missing file, ObjectStoreUnavailable."""
-        return Inputs(
-            self._fetch(tenant_id, image, "image"), None if mask is None else self._fetch(tenant_id, mask, "mask")
-        )
 
     def check(self, inputs: Inputs, params: InpaintParams) -> None:
         """Raises Refusal for pictures that cannot be used, as the worker would find."""
@@ -96,25 +92,37 @@ class InputShelf:
 
     @contextmanager
     def keeping(self, tenant_id: str, job_id: str, inputs: Inputs) -> Iterator[Kept]:
-        """Stores what is not stored yet for the time of the block, and for good unless the block surely fails.
-
-        The keys carry the job's id, so that what was left behind by a death can be told from what is needed.
-        """
-        folder, added = f"inputs/{tenant_id}/{job_id}", list[str]()
+        """Stores what is not stored yet for the time of the block, and for good unless the block surely fails."""
+        kept = Kept(placed(tenant_id, job_id, inputs))
+        new = missing(inputs, kept.inputs)
         try:
-            image = self._store(inputs.image, f"{folder}/image", added)
-            mask = None if inputs.mask is None else self._store(inputs.mask, f"{folder}/mask", added)
-            kept = Kept(Inputs(image, mask))
+            self.put(new)
             yield kept
         except DatabaseUnavailable:
             raise  # the job may be stored all the same, and then it must find its pictures
         except BaseException:
-            self._drop(added)
+            self.drop(new)
             raise
         if not kept.wanted:
-            self._drop(added)
+            self.drop(new)
 
-    def _fetch(self, tenant_id: str, source: Source, field: str) -> Input:
+    def put(self, pictures: Sequence[Input]) -> None:
+        """Stores pictures in their places. Raises ObjectStoreUnavailable."""
+        for picture in pictures:
+            # Never served as it is, so no browser needs to know what it is.
+            self.objects.put(picture.stored_key, picture.data, "application/octet-stream")
+
+    def drop(self, pictures: Sequence[Input]) -> None:
+        """Removes them again, as far as that is possible. Never raises."""
+        for picture in pictures:
+            try:
+                self.objects.delete(picture.stored_key)
+            except Exception:
+                # The error on its way to the caller says more than this one would.
+                log.exception("input_left_behind", key=picture.key)
+
+    def read(self, tenant_id: str, source: Source, field: str) -> Input:
+        """One picture, unchecked. Raises Refusal for a missing file, ObjectStoreUnavailable."""
         if isinstance(source, bytes):
             return Input(source, key=None)
         try:
@@ -131,18 +139,22 @@ class InputShelf:
             message = f"The image is {width}x{height} pixels; each side must have {least} or more to carry a mark."
             raise Refusal.of_field("image", "image_too_small", message)
 
-    def _store(self, picture: Input, key: str, added: list[str]) -> Input:
-        if picture.key is not None:
-            return picture
-        added.append(key)
-        # Never served as it is, so no browser needs to know what it is.
-        self.objects.put(key, picture.data, "application/octet-stream")
-        return replace(picture, key=key)
 
-    def _drop(self, keys: list[str]) -> None:
-        for key in keys:
-            try:
-                self.objects.delete(key)
-            except Exception:
-                # The error on its way to the caller says more than this one would.
-                log.exception("input_left_behind", key=key)
+def placed(tenant_id: str, job_id: str, inputs: Inputs) -> Inputs:
+    """The pictures with a place each; what has one keeps it.
+
+    The keys carry the job's id, so that what was left behind by a death can be told from what is needed.
+    """
+    folder = f"inputs/{tenant_id}/{job_id}"
+    mask = inputs.mask if inputs.mask is None else _at(inputs.mask, f"{folder}/mask")
+    return Inputs(_at(inputs.image, f"{folder}/image"), mask)
+
+
+def missing(before: Inputs, after: Inputs) -> list[Input]:
+    """Those pictures of `after` that had no place in `before`, so that their bytes are nowhere yet."""
+    pairs = ((before.image, after.image), (before.mask, after.mask))
+    return [new for old, new in pairs if old is not None and new is not None and old.key is None]
+
+
+def _at(picture: Input, key: str) -> Input:
+    return picture if picture.key is not None else replace(picture, key=key)

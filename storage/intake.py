@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -16,8 +17,8 @@ from storage.idempotency import Keys
 from storage.job import Job, JobState, NewJob
 from storage.new_rows import row_of, stored
 from storage.rows import job_of
-from storage.strike import Strike
-from storage.strike_store import earned, recent_strikes
+from storage.strike import Gate, Strike
+from storage.strike_store import earned, recent_strikes, struck_users
 from storage.tables import jobs, tenants
 from storage.tags import draw_tags
 from storage.webhook_rows import now_of
@@ -73,6 +74,8 @@ class Intake:
         self._twins: dict[_Copy, NewJob] = {}
         self._fresh: list[NewJob] = []
         self._strikes: dict[tuple[str, str], list[Strike]] = {}
+        self._earned: dict[tuple[str, str | None], list[Strike]] = defaultdict(list)
+        self._struck: dict[str, set[str]] = {}
 
     def answers(self) -> list[Answer]:
         """What became of each request, in order."""
@@ -120,6 +123,9 @@ class Intake:
     def _take(self, new: NewJob) -> None:
         self._fresh.append(new)
         self._keys.remember(new)
+        for strike in map(earned, new.also):
+            if strike is not None:
+                self._earned[strike.tenant_id, strike.user].append(strike)
         if new.fingerprint is not None:
             self._twins.setdefault(_Copy(new.tenant_id, new.idempotency_key, new.fingerprint), new)
 
@@ -142,13 +148,18 @@ class Intake:
             return None
         caller = (new.tenant_id, new.user)
         if caller not in self._strikes:
-            read = recent_strikes(self._connection, *caller, new.gate.window_seconds, new.gate.limit)
-            self._strikes[caller] = read
+            self._strikes[caller] = self._read_strikes(new.gate, *caller)
         # Those of this very transaction, which no query sees yet, come on top.
-        fresh = (strike for other in self._fresh for strike in map(earned, other.also) if strike is not None)
-        theirs = [strike for strike in fresh if (strike.tenant_id, strike.user) == caller]
-        seconds = new.gate.seconds_to_wait([*theirs, *self._strikes[caller]])
+        seconds = new.gate.seconds_to_wait([*self._earned[caller], *self._strikes[caller]])
         return CoolingDown("requests of this end-user were refused too often", seconds) if seconds > 0 else None
+
+    def _read_strikes(self, gate: Gate, tenant_id: str, user: str) -> list[Strike]:
+        if tenant_id not in self._struck:
+            users = {new.user for new in self._news if new.tenant_id == tenant_id and new.user is not None}
+            self._struck[tenant_id] = struck_users(self._connection, tenant_id, users, gate.window_seconds)
+        if user not in self._struck[tenant_id]:
+            return []
+        return recent_strikes(self._connection, tenant_id, user, gate.window_seconds, gate.limit)
 
     def _room_of(self, tenant: sa.Row[Any]) -> int | None:
         if tenant.max_queued is None:
