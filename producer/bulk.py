@@ -113,6 +113,10 @@ class Bulk:
         self._announce([answer for answer in answers if _is_new(answer)])
         return [Outcome(place.line, by_line.get(place.line.number) or _refusal(place)) for place in drafts]
 
+    def abandon(self, drafts: Drafts) -> None:
+        """Leaves nothing of drafts that are not going to be stored."""
+        self._drop(drafts)
+
     def _user(self, order: Order) -> str | None:
         return None if order.user is None else self._submitter.pseudonym(self._batch.tenant_id, order.user)
 

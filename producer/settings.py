@@ -24,6 +24,9 @@ class ProducerSettings:
     host: str = setting("INPAINTD_HOST", "address on which the HTTP interface listens", "127.0.0.1")
     port: int = setting("INPAINTD_PORT", "port on which the HTTP interface listens; 0: any free one", 8000)
     max_body_bytes: int = setting("INPAINTD_MAX_BODY_BYTES", "largest request body, in bytes", 64 * 1024 * 1024)
+    max_batch_bytes: int = setting(
+        "INPAINTD_MAX_BATCH_BYTES", "the same of `POST /v1/batches`, which is read as it comes", 4 * 1024**3
+    )
     max_pixels: int = setting(
         "INPAINTD_MAX_PIXELS", "largest picture, in pixels (width x height), read from its header", MAX_PIXELS
     )

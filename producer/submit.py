@@ -15,7 +15,7 @@ from producer.evidence import prompt_decision
 from producer.fingerprint import fingerprint_of
 from producer.fitness import refuse_unfit
 from producer.inputs import Inputs, InputShelf
-from producer.order import Order
+from producer.order import Hook, Order
 from producer.pseudonyms import pseudonym
 from producer.webhooks.addresses import AddressGuard, AddressRefused
 from safety.behavior import Imprint
@@ -85,7 +85,8 @@ class Submitter:
 
     def draft(self, tenant_id: str, order: Order, desk: Desk) -> Draft:
         """The order as it would be stored: resolved and judged, its pictures checked. Raises as `submit`."""
-        self._check_hook(order)
+        if order.hook is not None:
+            self.check_hook(order.hook)
         model = self._model(order.params.model)
         fingerprint = fingerprint_of(order)
         params = order.params.resolved(native_size=model.can.native_size, seed=secrets.randbelow(MAX_SEED + 1))
@@ -122,10 +123,10 @@ class Submitter:
     def _user(self, tenant_id: str, order: Order) -> str | None:
         return None if order.user is None else self.pseudonym(tenant_id, order.user)
 
-    def _check_hook(self, order: Order) -> None:
+    def check_hook(self, hook: Hook) -> None:
+        """Raises Refusal (`url_invalid`) for a URL that nothing may be sent to."""
         try:
-            if order.hook is not None:
-                self.guard.check_url(order.hook.url)
+            self.guard.check_url(hook.url)
         except AddressRefused as refused:
             raise Refusal.of_field("webhook_url", "url_invalid", refused.sentence) from None
 

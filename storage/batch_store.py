@@ -42,7 +42,12 @@ class BatchStore:
         Whoever sent it before can add nothing from now on. Metadata and webhook stay those of the first time.
         """
         values = {"id": new_id("batch"), "tenant_id": tenant_id, "idempotency_key": key, "metadata": metadata}
-        again: dict[str, Any] = {"round": batches.c.round + 1, "fed_at": db_now(), "closed_at": None, "finished_at": None}
+        again: dict[str, Any] = {
+            "round": batches.c.round + 1,
+            "fed_at": db_now(),
+            "closed_at": None,
+            "finished_at": None,
+        }
         again |= {"complete": False} | dict.fromkeys(("chunk", "lines", "accepted", "replayed", "refused"), 0)
         with self._database.transaction() as connection:
             insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert

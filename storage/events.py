@@ -19,7 +19,8 @@ from storage.webhook import EVENTS
 class Event:
     """A line to be written. `type` is `job.<what happened>`; `data` holds what a reader may see.
 
-    Either `job_id` or `batch_id` says whose it is; an event of a batch is of no attempt, which is 0. The id is made before the transaction, so that a commit whose answer was lost can be looked up.
+    Either `job_id` or `batch_id` says whose it is; `attempt` is 0 in an event of a batch. The id is made before the
+    transaction, so that a commit whose answer was lost can be looked up.
     """
 
     job_id: str | None

@@ -56,7 +56,9 @@ class Keys:
             # The keeper removes keys that are past their day, but not to the second.
             self._connection.execute(sa.delete(idempotency_keys).where(_are(self._past)))
         if self._new:
-            self._connection.execute(sa.insert(idempotency_keys).values(created_at=db_now()), list(map(_row, self._new)))
+            self._connection.execute(
+                sa.insert(idempotency_keys).values(created_at=db_now()), list(map(_row, self._new))
+            )
 
     def _read(self, asked: set[_Key]) -> None:
         in_time = (idempotency_keys.c.created_at > db_now(-KEY_SECONDS)).label("in_time")

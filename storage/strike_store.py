@@ -50,9 +50,7 @@ def recent_strikes(
     return [_strike(row) for row in connection.execute(newest)]
 
 
-def struck_users(
-    connection: sa.Connection, tenant_id: str, users: Collection[str], window_seconds: float
-) -> set[str]:
+def struck_users(connection: sa.Connection, tenant_id: str, users: Collection[str], window_seconds: float) -> set[str]:
     """Those of these end-users that have any strikes: most have none, and one look says so for all."""
     recent = sa.and_(strikes.c.tenant_id == tenant_id, _COUNTS, strikes.c.at > db_now(-window_seconds))
     found = sa.select(strikes.c.user).where(recent, strikes.c.user.in_(users)).distinct()
@@ -72,7 +70,12 @@ class StrikeStore:
         `tenant_strikes` fell: `requests` + 1 when it is longer than `requests`, None when there are not so many.
         """
         several = self.pasts(
-            tenant_id, [user], window_seconds=window_seconds, limit=limit, tenant_strikes=tenant_strikes, requests=requests
+            tenant_id,
+            [user],
+            window_seconds=window_seconds,
+            limit=limit,
+            tenant_strikes=tenant_strikes,
+            requests=requests,
         )
         return several[user]
 

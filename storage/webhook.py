@@ -71,7 +71,8 @@ class Claimed:
     """A delivery that the caller alone may send until its lease ends.
 
     `payload` is None before the first attempt; `happened_at` is the time of the event. `secrets` are all that are
-    valid now, newest first. `batch_id` is set of an event of a batch. `is_wanted` is False when the endpoint was disabled or deleted in the meantime.
+    valid now, newest first. `is_wanted` is False when the endpoint was disabled or deleted in the meantime. `batch_id`
+    is that of an event of a batch.
     """
 
     delivery: Delivery

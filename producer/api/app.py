@@ -17,11 +17,15 @@ from producer.api.last_resort import LastResort
 from producer.api.limits import BodyLimit
 from producer.api.openapi import openapi
 from producer.api.streams import Streams
+from producer.places import Places
 from producer.services import Services
 
 TAGS = [
     {"name": "jobs", "description": "Submit, follow, cancel, download."},
-    {"name": "batches", "description": "Jobs with one label, taken together."},
+    {
+        "name": "batches",
+        "description": "Tens of thousands of jobs in one request, and jobs with one label, taken together.",
+    },
     {"name": "files", "description": "Pictures uploaded once and used by many jobs."},
     {"name": "detector", "description": "Where a picture comes from."},
     {"name": "webhooks", "description": "Be told instead of asking: endpoints, secrets, deliveries, replay."},
@@ -31,6 +35,8 @@ TAGS = [
 # Of the interface, as in /v1; not of the program.
 API_VERSION = "1"
 GRACE_SECONDS = 5
+# Sent at the same time to one process.
+MOST_BATCHES, MOST_BATCHES_A_TENANT = 8, 2
 
 
 def create_app(services: Services) -> FastAPI:
@@ -56,7 +62,9 @@ def create_app(services: Services) -> FastAPI:
     app.state.streams = Streams(services)
     app.state.strangers = AddressLimit(services.settings.public_detect_per_minute)
     app.state.examiners = Examiners()
-    app.add_middleware(BodyLimit, limit=services.settings.max_body_bytes)
+    app.state.batches = Places("batches", MOST_BATCHES, MOST_BATCHES_A_TENANT, code="batches_full", seconds=5.0)
+    larger = {batches.router.prefix: services.settings.max_batch_bytes}
+    app.add_middleware(BodyLimit, limit=services.settings.max_body_bytes, larger=larger)
     app.add_middleware(LastResort)
     faults.install(app)
     for resource in (jobs, images, events, batches, files, detect, webhooks, models, health):

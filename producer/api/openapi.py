@@ -8,6 +8,8 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
+from producer.api.batch_lines import JobLine
+from producer.api.batch_views import BatchSummary, ResultLine
 from producer.api.event_views import EventView, ProgressView
 from producer.api.problems import Problem
 from producer.api.schemas import JobRequest
@@ -20,7 +22,10 @@ Every error is a problem (RFC 9457) with a stable `code`. Unknown fields are ref
 version will honour is refused with `not_supported_yet` instead of being dropped.
 """
 _REF = "#/components/schemas/{model}"
-_BODIES = (JobRequest, NewWebhook, WebhookChange, Rotation, Replay, Problem, EventView, ProgressView)
+_BODIES = (
+    *(JobRequest, JobLine, BatchSummary, ResultLine, NewWebhook, WebhookChange, Rotation, Replay, Problem),
+    *(EventView, ProgressView),
+)
 _FILE = {"type": "string", "format": "binary"}
 
 

@@ -28,7 +28,7 @@ def order_from_json(body: bytes) -> Order:
     """The order in a JSON object. Types are taken strictly: "30" is not 30. Raises Refusal."""
     request = parsed(JobRequest, body)
     mask = None if request.mask is None else source_of(request.mask, "mask")
-    return _order(request, source_of(request.image, "image"), mask)
+    return order_of(request, source_of(request.image, "image"), mask)
 
 
 def order_from_form(parts: Mapping[str, Part]) -> Order:
@@ -41,7 +41,7 @@ def order_from_form(parts: Mapping[str, Part]) -> Order:
     if "image" not in parts:
         raise Refusal.of_field("image", "field_missing", "`image` is required.")
     mask = _picture(parts["mask"]) if "mask" in parts else None
-    return _order(fields, _picture(parts["image"]), mask)
+    return order_of(fields, _picture(parts["image"]), mask)
 
 
 def source_of(text: str, field: str) -> Source:
@@ -85,7 +85,8 @@ def _json_field(name: str, text: str) -> Any:
         raise Refusal.of_field(name, "wrong_format", f"`{name}` must be JSON: {error}.") from None
 
 
-def _order(fields: JobFields, image: Source, mask: Source | None) -> Order:
+def order_of(fields: JobFields, image: Source, mask: Source | None) -> Order:
+    """The order that `fields` make of two pictures. Raises Refusal."""
     return Order(
         params=fields.params(),
         image=image,

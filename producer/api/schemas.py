@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, JsonValue, field_validator
+from pydantic import AfterValidator, ConfigDict, Field, JsonValue, TypeAdapter, field_validator
 from pydantic_core import PydanticCustomError, to_json
 
 from producer.webhooks.addresses import MAX_URL
@@ -19,7 +19,8 @@ MAX_DEADLINE_SECONDS = 86_400.0
 MAX_EXACT_INTEGER = 2**53 - 1
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
+    """`text`, unless a database refuses it."""
     if "\0" in text:
         raise PydanticCustomError("text_invalid", "The text holds a NUL character; remove it.")
     return text
@@ -38,13 +39,13 @@ def _metadata(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
 def _check_json(value: JsonValue) -> None:
     if isinstance(value, dict):
         for key, inner in value.items():
-            _storable(key)
+            storable(key)
             _check_json(inner)
     elif isinstance(value, list):
         for inner in value:
             _check_json(inner)
     elif isinstance(value, str):
-        _storable(value)
+        storable(value)
     elif isinstance(value, float) and not math.isfinite(value):
         raise _bad_metadata("finite numbers only")
     elif isinstance(value, int) and abs(value) > MAX_EXACT_INTEGER:
@@ -55,9 +56,11 @@ def _bad_metadata(expected: str) -> PydanticCustomError:
     return PydanticCustomError("metadata_invalid", "Metadata takes {expected}.", {"expected": expected})
 
 
-UserName = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_storable)]
-# As long as an id, since a batch will have one.
-BatchLabel = Annotated[str, Field(min_length=1, max_length=40), AfterValidator(_storable)]
+Metadata = Annotated[dict[str, JsonValue], AfterValidator(_metadata)]
+METADATA: TypeAdapter[dict[str, JsonValue]] = TypeAdapter(Metadata)
+UserName = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(storable)]
+# As long as the id of a batch, which is the label of its jobs.
+BatchLabel = Annotated[str, Field(min_length=1, max_length=40), AfterValidator(storable)]
 WebhookUrl = Annotated[str, Field(min_length=1, max_length=MAX_URL)]
 WebhookEvent = Literal[
     "job.started", "job.held", "job.succeeded", "job.failed", "job.blocked", "job.canceled", "job.expired"
@@ -77,7 +80,7 @@ class JobFields(InpaintParams):
     user: UserName | None = Field(
         None, description="Your name for your end-user. Only a pseudonym of it is stored and shown."
     )
-    metadata: Annotated[dict[str, JsonValue], AfterValidator(_metadata)] = Field(
+    metadata: Metadata = Field(
         default_factory=dict, description="Anything of yours: at most 16 keys and 4096 bytes of JSON."
     )
     batch: BatchLabel | None = Field(None, description="A label that groups jobs; `GET /v1/jobs?batch=` lists them.")
@@ -91,7 +94,7 @@ class JobFields(InpaintParams):
     @field_validator("prompt", "negative_prompt")
     @classmethod
     def _prompts_are_storable(cls, value: str) -> str:
-        return _storable(value)
+        return storable(value)
 
     def params(self) -> InpaintParams:
         """The part that says how to paint."""

@@ -49,7 +49,9 @@ def _create_batches() -> None:
         sa.UniqueConstraint("tenant_id", "idempotency_key", name="uq_batches_key"),
     )
     op.create_index("ix_batches_tenant", "batches", ["tenant_id", "id"])
-    op.create_index("ix_batches_unfinished", "batches", ["fed_at"], postgresql_where=UNFINISHED, sqlite_where=UNFINISHED)
+    op.create_index(
+        "ix_batches_unfinished", "batches", ["fed_at"], postgresql_where=UNFINISHED, sqlite_where=UNFINISHED
+    )
 
 
 def downgrade() -> None:
