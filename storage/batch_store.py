@@ -87,22 +87,31 @@ class BatchStore:
 
     def close_abandoned(self, *, older_than_seconds: float) -> int:
         """Closes what has been open without a word for so long: its sender's process is gone. How many there were."""
-        silent = (batches.c.finished_at.is_(None), batches.c.closed_at.is_(None))
-        old = sa.update(batches).where(*silent, batches.c.fed_at < db_now(-older_than_seconds))
+        is_open = sa.and_(batches.c.finished_at.is_(None), batches.c.closed_at.is_(None))
+        silent = sa.and_(is_open, batches.c.fed_at < db_now(-older_than_seconds))
+        if not self._has(silent):
+            return 0
         with self._database.transaction() as connection:
-            return connection.execute(old.values(closed_at=db_now())).rowcount
+            return connection.execute(sa.update(batches).where(silent).values(closed_at=db_now())).rowcount
 
     def finish(self) -> list[str]:
         """Finishes every closed batch whose jobs have all ended, each with its event, once; their ids.
 
         A job in a final state stays there, and a closed batch takes no more: what holds here goes on holding.
         """
-        due = (batches.c.finished_at.is_(None), batches.c.closed_at.is_not(None), ~_goes_on())
-        finished = sa.update(batches).where(*due).values(finished_at=db_now())
+        due = sa.and_(batches.c.finished_at.is_(None), batches.c.closed_at.is_not(None), ~_goes_on())
+        if not self._has(due):
+            return []
+        finished = sa.update(batches).where(due).values(finished_at=db_now())
         with self._database.transaction() as connection:
             rows = connection.execute(finished.returning(batches.c.id, batches.c.tenant_id)).all()
             add_events(connection, [_event(row, _tally(connection, row.id, row.tenant_id)) for row in rows])
         return [row.id for row in rows]
+
+    def _has(self, condition: sa.ColumnElement[bool]) -> bool:
+        """Whether any batch is so: a keeper that has nothing to do takes no lock."""
+        with self._database.reading() as connection:
+            return connection.scalar(sa.select(batches.c.id).where(condition).limit(1)) is not None
 
 
 def _goes_on() -> sa.ColumnElement[bool]:

@@ -58,6 +58,13 @@ class JobReader:
         shown = tuple(job_of(row) for row in rows[:limit])
         return JobPage(shown, shown[-1].id if len(rows) > limit else None)
 
+    def labelled(self, tenant_id: str, label: str, *, after: str = "", limit: int) -> list[Job]:
+        """Up to `limit` of the tenant's jobs with this label, oldest first, newer than the job id `after`."""
+        mine = sa.and_(jobs.c.tenant_id == tenant_id, jobs.c.batch == label, jobs.c.id > after)
+        with self._database.reading() as connection:
+            rows = connection.execute(sa.select(jobs).where(mine).order_by(jobs.c.id).limit(limit)).all()
+        return [job_of(row) for row in rows]
+
     def queue_position(self, job: Job) -> int | None:
         """How many queued jobs of the same model are served before this one; None unless it is queued."""
         own = sa.select(jobs.c.fair_key).where(jobs.c.id == job.id).scalar_subquery()

@@ -10,7 +10,7 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from producer.api import batches, detect, events, faults, files, health, images, jobs, models, webhooks
+from producer.api import batch_results, batches, detect, events, faults, files, health, images, jobs, models, webhooks
 from producer.api.address_limit import AddressLimit
 from producer.api.detect import Examiners
 from producer.api.last_resort import LastResort
@@ -37,6 +37,7 @@ API_VERSION = "1"
 GRACE_SECONDS = 5
 # Sent at the same time to one process.
 MOST_BATCHES, MOST_BATCHES_A_TENANT = 8, 2
+MOST_DOWNLOADS, MOST_DOWNLOADS_A_TENANT = 16, 4
 
 
 def create_app(services: Services) -> FastAPI:
@@ -62,12 +63,13 @@ def create_app(services: Services) -> FastAPI:
     app.state.streams = Streams(services)
     app.state.strangers = AddressLimit(services.settings.public_detect_per_minute)
     app.state.examiners = Examiners()
+    app.state.downloads = Places("downloads", MOST_DOWNLOADS, MOST_DOWNLOADS_A_TENANT, code="batches_full", seconds=5.0)
     app.state.batches = Places("batches", MOST_BATCHES, MOST_BATCHES_A_TENANT, code="batches_full", seconds=5.0)
     larger = {batches.router.prefix: services.settings.max_batch_bytes}
     app.add_middleware(BodyLimit, limit=services.settings.max_body_bytes, larger=larger)
     app.add_middleware(LastResort)
     faults.install(app)
-    for resource in (jobs, images, events, batches, files, detect, webhooks, models, health):
+    for resource in (jobs, images, events, batch_results, batches, files, detect, webhooks, models, health):
         app.include_router(resource.router)
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]
     return app

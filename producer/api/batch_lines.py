@@ -46,7 +46,7 @@ class JobLine(JobRequest):
 
 @dataclass(frozen=True, slots=True)
 class LineReader:
-    """Reads lines of one batch. `priority` is that of lines without one; `keys` begins the keys of lines without one."""
+    """Reads lines of one batch. `priority` is that of lines without one; `keys` begins the key of those without."""
 
     priority: Priority
     keys: str | None

@@ -83,6 +83,7 @@ class ResultLine(BaseModel):
     line: int | None = Field(description="Number of the line that asked for it; null of a job that was sent by itself.")
     custom_id: str | None
     job: JobView
+    links: list[str | None] = Field(description="With `?links=true`: where each image can be fetched for a day.")
 
 
 def batch_view(batch: Batch, tally: Tally) -> BatchView:

@@ -20,6 +20,7 @@ from producer.api.schemas import METADATA, BatchLabel
 from producer.errors import Refusal
 from producer.order import Hook
 from producer.places import Places
+from producer.services import Services
 from storage.batch import BATCH_FINISHED
 from storage.errors import BatchNotFound
 
@@ -27,7 +28,10 @@ router = APIRouter(prefix="/v1/batches", tags=["batches"])
 BatchId = Annotated[BatchLabel, Path(description="A `batch_` id, or the label that jobs carry in `batch`.")]
 BATCH_ID = re.compile(r"batch_[0-9a-z]{26}")
 
-_EXAMPLE = '{"line":1,"status":202,"replayed":false,"job":{"id":"job_...","object":"job","status":"queued","batch":"batch_..."}}\n'
+_EXAMPLE = """{"line": 1, "status": 202, "replayed": false, "job": {"id": "job_...", "status": "queued", ...}}
+{"line": 2, "status": 422, "error": {"code": "mask_empty", ...}}
+{"batch": {"id": "batch_...", "lines": {"read": 2, "accepted": 1, ...}, ...}, "error": null}
+"""
 _LINES = {"schema": {"$ref": "#/components/schemas/JobLine"}}
 _BODY: dict[str, Any] = {
     "requestBody": {"required": True, "content": {MEDIA_TYPE: _LINES}},
@@ -102,12 +106,17 @@ def cancel(batch: BatchId, principal: MaySubmit, services: ServicesDep) -> Cance
 )
 def read(batch: BatchId, principal: MayRead, services: ServicesDep) -> BatchView:
     """How far it is."""
-    tally = services.batches.tally(batch, principal.tenant_id)
-    if BATCH_ID.fullmatch(batch):
-        return batch_view(services.batches.get(batch, principal.tenant_id), tally)
+    return known(services, batch, principal.tenant_id)
+
+
+def known(services: Services, label: str, tenant_id: str) -> BatchView:
+    """The view of the tenant's batch, or of its jobs with this label. Raises BatchNotFound."""
+    tally = services.batches.tally(label, tenant_id)
+    if BATCH_ID.fullmatch(label):
+        return batch_view(services.batches.get(label, tenant_id), tally)
     if not tally.total:
-        raise BatchNotFound(f"no job carries the label {batch}")
-    return label_view(batch, tally)
+        raise BatchNotFound(f"no job carries the label {label}")
+    return label_view(label, tally)
 
 
 def _check_type(request: Request) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
@@ -57,6 +58,20 @@ class SendQuery(_Closed):
         None, description="Anything of yours: a JSON object of at most 16 keys and 4096 bytes."
     )
     webhook_url: WebhookUrl | None = Field(None, description="Where `batch.finished` is sent, signed as for a job.")
+
+
+class ResultFormat(StrEnum):
+    """How results are sent."""
+
+    NDJSON = "ndjson"
+    ZIP = "zip"
+
+
+class ResultQuery(_Closed):
+    """Of GET /v1/batches/{id}/results."""
+
+    format: ResultFormat | None = Field(None, description="Unset: as `Accept` says, else lines.")
+    links: bool = Field(False, description="Lines only: add a link to each image, good for a day.")
 
 
 class BatchListQuery(_Closed):

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from producer.api.queries import UtcTime
-from producer.api.schemas import WebhookEvents, WebhookUrl
+from producer.api.schemas import EndpointEvents, WebhookUrl
 from storage.webhook import Attempt, Delivery, DeliveryState, Endpoint, Secret
 
 DAY = 86_400.0
@@ -21,17 +21,17 @@ class _Closed(BaseModel):
 
 
 class NewWebhook(_Closed):
-    """An endpoint that is told of all jobs of the tenant."""
+    """An endpoint that is told of all jobs and batches of the tenant."""
 
     url: WebhookUrl = Field(description="https, of a public host.", examples=["https://example.org/inpaintd"])
-    events: WebhookEvents | None = Field(None, description="Which events; unset: every end, and `job.held`.")
+    events: EndpointEvents | None = Field(None, description="Which events; unset: every end, and `job.held`.")
 
 
 class WebhookChange(_Closed):
     """What to change; a field that is left out stays."""
 
     url: WebhookUrl | None = None
-    events: WebhookEvents | None = None
+    events: EndpointEvents | None = None
     disabled: bool | None = Field(None, description="True: send nothing, and fail what waits. False: send again.")
 
 

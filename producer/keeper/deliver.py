@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 import structlog
 
 from producer.keeper.keeper import Duty
-from producer.webhooks.payload import job_payload
+from producer.webhooks.payload import batch_payload, job_payload
 from producer.webhooks.sender import Sender
+from storage.batch_store import BatchStore
 from storage.delivery_store import DeliveryStore
 from storage.errors import JobNotFound
 from storage.failpoints import reach
@@ -30,9 +31,17 @@ PAUSE_SECONDS = 0.25
 class Courier:
     """Sends deliveries from a pool of threads. A slow receiver holds a few of them, never all."""
 
-    def __init__(self, deliveries: DeliveryStore, jobs: JobReader, sender: Sender, threads: int = THREADS) -> None:
+    def __init__(
+        self,
+        deliveries: DeliveryStore,
+        jobs: JobReader,
+        batches: BatchStore,
+        sender: Sender,
+        threads: int = THREADS,
+    ) -> None:
         self._deliveries = deliveries
         self._jobs = jobs
+        self._batches = batches
         self._sender = sender
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="webhook")
         self._threads = self._free = threads
@@ -100,13 +109,24 @@ class Courier:
 
     def _body(self, claimed: Claimed) -> str | None:
         delivery = claimed.delivery
-        if claimed.payload is not None or delivery.job_id is None:
+        if claimed.payload is not None:
             return claimed.payload
+        body = self._of_batch(claimed) if delivery.job_id is None else self._of_job(claimed, delivery.job_id)
+        return None if body is None else self._deliveries.freeze(delivery.id, body)
+
+    def _of_job(self, claimed: Claimed, job_id: str) -> str | None:
         try:
-            job = self._jobs.get(delivery.job_id, delivery.tenant_id)
+            job = self._jobs.get(job_id, claimed.delivery.tenant_id)
         except JobNotFound:
             return None
-        return self._deliveries.freeze(delivery.id, job_payload(delivery.type, claimed.happened_at, job))
+        return job_payload(claimed.delivery.type, claimed.happened_at, job)
+
+    def _of_batch(self, claimed: Claimed) -> str | None:
+        if claimed.batch_id is None:
+            return None
+        tenant_id = claimed.delivery.tenant_id
+        batch, tally = self._batches.get(claimed.batch_id, tenant_id), self._batches.tally(claimed.batch_id, tenant_id)
+        return batch_payload(claimed.delivery.type, claimed.happened_at, batch, tally)
 
 
 def delivering(courier: Courier) -> Duty:

@@ -10,6 +10,7 @@ import structlog
 from redis import Redis
 
 from producer.keeper.audit import erasing_columns, sealing
+from producer.keeper.batches import finishing
 from producer.keeper.deliver import Courier, delivering
 from producer.keeper.erase import erasing, forgetting_keys, forgetting_marks, forgetting_strikes
 from producer.keeper.expire import expiring
@@ -24,6 +25,7 @@ from producer.webhooks.addresses import AddressGuard
 from producer.webhooks.sender import Sender
 from safety.policy import Policy
 from storage.audit_store import AuditStore
+from storage.batch_store import BatchStore
 from storage.broker import Doorbell
 from storage.database import Database
 from storage.delivery_store import DeliveryStore
@@ -94,6 +96,7 @@ def duties(
         failing_unserved(connections.database, storage.sources),
         ringing(JobReader(connections.database), connections.doorbell, connections.redis),
         delivering(_courier(connections, producer)),
+        finishing(BatchStore(connections.database)),
         sealing(AuditStore(connections.database), stop),
         erasing_columns(AuditStore(connections.database), policy.retention.model_dump(exclude={"marks"}), stop),
     ]
@@ -105,7 +108,8 @@ def duties(
 
 def _courier(connections: Connections, settings: ProducerSettings) -> Courier:
     sender = Sender(AddressGuard(settings.allowed_addresses))
-    return Courier(DeliveryStore(connections.database), JobReader(connections.database), sender)
+    database = connections.database
+    return Courier(DeliveryStore(database), JobReader(database), BatchStore(database), sender)
 
 
 def _clearing(connections: Connections, settings: ProducerSettings, stop: threading.Event) -> list[Duty]:

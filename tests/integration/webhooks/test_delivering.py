@@ -17,6 +17,7 @@ from standardwebhooks import Webhook
 from producer.keeper.deliver import Courier, delivering
 from producer.webhooks.addresses import AddressGuard
 from producer.webhooks.sender import Sender
+from storage.batch_store import BatchStore
 from storage.breaker import FAILURES
 from storage.database import Database, db_now
 from storage.delivery_log import DeliveryLog
@@ -49,7 +50,9 @@ class Office:
 
     def new_courier(self, threads: int = 8, seconds: float = 5.0) -> Courier:
         sender = Sender(AddressGuard(["127.0.0.1"]), seconds=seconds)
-        return Courier(DeliveryStore(self.database), JobReader(self.database), sender, threads)
+        return Courier(
+            DeliveryStore(self.database), JobReader(self.database), BatchStore(self.database), sender, threads
+        )
 
     def endpoint(self, url: str) -> str:
         return self.webhooks.create(self.desk.tenant_id, url, DEFAULT_EVENTS).id
@@ -282,7 +285,8 @@ def test_a_test_arrives(office: Office, receiver: Receiver) -> None:
 
 
 def test_an_address_inside_is_logged_as_refused(office: Office, receiver: Receiver) -> None:
-    strict = Courier(DeliveryStore(office.database), JobReader(office.database), Sender(AddressGuard()))
+    database = office.database
+    strict = Courier(DeliveryStore(database), JobReader(database), BatchStore(database), Sender(AddressGuard()))
     hook = office.endpoint(f"https://localhost:{receiver.port}/")
     office.finish()
     strict.turn()
