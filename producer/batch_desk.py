@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from concurrent.futures import Executor, Future
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -42,14 +42,12 @@ class BatchDesk:
         """Looks up, for the next lines, what is on record of their callers (pseudonyms, None for the tenant)."""
         self._pasts = self._plain.conduct.pasts(self._tenant_id, users)
 
-    def expect(self, orders: Sequence[Order]) -> None:
-        """Begins to fetch and decode pictures of orders that come soon, each picture once."""
-        for order in orders:
-            sources = [source for source in (order.image, order.mask) if source is not None]
-            new = id(order) not in self._coming and not all(map(self._is_near, sources))
-            if new and not any(self._loading[source] for source in sources):
-                self._loading.update(sources)
-                self._coming[id(order)] = self._executor.submit(self._pictures.take, order)
+    def expect(self, order: Order) -> None:
+        """Begins to fetch and decode the pictures of an order that comes soon, unless that was begun for another."""
+        sources = [source for source in (order.image, order.mask) if source is not None]
+        if not all(map(self._is_near, sources)) and not any(self._loading[source] for source in sources):
+            self._loading.update(sources)
+            self._coming[id(order)] = self._executor.submit(self._pictures.take, order)
 
     def judge(self, params: InpaintParams) -> Verdict:
         """Once for each wording."""

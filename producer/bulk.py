@@ -6,6 +6,7 @@ chunk is looked at.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -78,19 +79,18 @@ class Bulk:
         """Looks at every line; pictures that came with one are stored. A line that fails holds up no other."""
         orders = [line.asked for line in lines if isinstance(line.asked, Order)]
         self._desk.begin({self._user(order) for order in orders})
+        coming = iter(orders)
+        for order in itertools.islice(coming, AHEAD):
+            self._desk.expect(order)
         places: Drafts = []
-        putting: list[_Place] = []
         for line in lines:
-            if isinstance(line.asked, Order):
-                self._desk.expect(orders[:AHEAD])
-                del orders[0]
             places.append(self._place(line))
-            if places[-1].putting is not None:
-                putting.append(places[-1])
-            if len(putting) >= AHEAD:
-                self._await(putting.pop(0))
-        for place in putting:
-            self._await(place)
+            if isinstance(line.asked, Order) and (later := next(coming, None)) is not None:
+                self._desk.expect(later)
+            if len(places) > AHEAD:
+                self._settle(places[-AHEAD - 1])
+        for place in places[-AHEAD - 1 :]:
+            self._settle(place)
         return places
 
     def store(self, drafts: Drafts) -> list[Outcome]:
@@ -125,8 +125,6 @@ class Bulk:
             return _Place(line, refusal=line.asked)
         try:
             draft = self._submitter.draft(self._batch.tenant_id, line.asked, self._desk)
-            # Only now: which batch a request came with does not make another request of it.
-            draft = replace(draft, order=replace(draft.order, batch=self._batch.id))
             kept = placed(draft.tenant_id, draft.job_id, draft.inputs)
             pictures = missing(draft.inputs, kept)
             new = self._submitter.new_job(draft, kept, self._desk)
@@ -135,10 +133,12 @@ class Bulk:
         putting = self._executor.submit(self._submitter.shelf.put, pictures) if pictures else None
         return _Place(line, new, pictures=[replace(picture, data=b"") for picture in pictures], putting=putting)
 
-    def _await(self, place: _Place) -> None:
+    def _settle(self, place: _Place) -> None:
+        """Waits until the line's own pictures are stored."""
+        if place.putting is None:
+            return
         try:
-            if place.putting is not None:
-                place.putting.result()
+            place.putting.result()
         except Exception as error:  # noqa: BLE001  (it is the answer to this line)
             self._drop([place])
             place.new, place.refusal = None, error

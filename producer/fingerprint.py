@@ -15,9 +15,11 @@ _APART = {"params", "image", "mask", "idempotency_key", "is_retry", "line", "cus
 def fingerprint_of(order: Order) -> str:
     """SHA-256 in hex over every field before defaults that are drawn, such as the seed, are filled in.
 
-    Neither the order of keys nor the boundary of a form changes it; a picture counts by its bytes or its file id.
+    Neither the order of keys nor the boundary of a form changes it; a picture counts by its bytes or its file id. The
+    batch of a line is not what it asks for: sent again, it comes with another.
     """
-    asked = {field.name: getattr(order, field.name) for field in fields(order) if field.name not in _APART}
+    apart = _APART if order.line is None else _APART | {"batch"}
+    asked = {field.name: getattr(order, field.name) for field in fields(order) if field.name not in apart}
     asked |= {
         "params": order.params.model_dump(mode="json"),
         "image": _source(order.image),

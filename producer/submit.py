@@ -104,7 +104,8 @@ class Submitter:
         new = self._new_job(draft, kept)
         if draft.order.hook is not None:
             new = replace(new, webhook_id=desk.webhook_id(draft.tenant_id, draft.order.hook))
-        new = replace(new, also=(*new.also, *self.conduct.strike(new, draft.verdict)))
+        if strikes := self.conduct.strike(new, draft.verdict):
+            new = replace(new, also=(*new.also, *strikes))
         desk.note(new)
         return new
 

@@ -1,7 +1,7 @@
 """Rules about prompts: which words together mean what."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, KeysView, Mapping, Sequence
 from itertools import chain
 
 from safety.lexicon import Hit, Lexicons
@@ -27,6 +27,7 @@ class PromptRules:
         misspelled: Sequence[str] = (),
     ) -> None:
         self._rules = tuple((rule, _asked_of(rule.all), _asked_of(rule.negative_all)) for rule in rules)
+        self._by_list = _by_list(rules)
         self._categories = categories
         self._lexicons = Lexicons(lexicons, misspelled)
 
@@ -37,7 +38,9 @@ class PromptRules:
         """
         text, negative = self._hits(prompt), self._hits(negative_prompt)
         # Most rules ask for something that the text has no word of: seen here, that costs next to nothing.
-        asked = (rule for rule, of_text, of_negative in self._rules if text.has(of_text) and negative.has(of_negative))
+        near = set().union(*(self._by_list.get(name, ()) for name in (*text.names, *negative.names)))
+        some = (self._rules[place] for place in sorted(near))
+        asked = (rule for rule, of_text, of_negative in some if text.has(of_text) and negative.has(of_negative))
         judged = ((rule, _apply(rule, text, negative)) for rule in asked)
         return tuple(self._finding(rule, found) for rule, found in judged if found is not None)
 
@@ -75,8 +78,13 @@ class _Hits:
 
     def has(self, asked: "_Asked") -> bool:
         """Whether each group of lists has a hit, wherever it stands."""
-        names = self._all.keys()
+        names = self.names
         return all(not names.isdisjoint(group) for group in asked)
+
+    @property
+    def names(self) -> KeysView[str]:
+        """The lists with a hit."""
+        return self._all.keys()
 
     @property
     def affirmed(self) -> frozenset[str]:
@@ -88,6 +96,15 @@ class _Hits:
         by_lexicon = self._affirmed if affirmed else self._all
         found = [by_lexicon[name] for name in lexicons if name in by_lexicon]
         return found[0] if len(found) == 1 else sorted(chain.from_iterable(found), key=_place)
+
+
+def _by_list(rules: Sequence[PromptRule]) -> dict[str, list[int]]:
+    """The places of the rules that can only apply where a list has a hit: one of the first group they ask for."""
+    places: dict[str, list[int]] = {}
+    for place, rule in enumerate(rules):
+        for name in (*rule.all, *rule.negative_all, ())[0]:
+            places.setdefault(name, []).append(place)
+    return places
 
 
 def _asked_of(groups: Sequence[Sequence[str]]) -> _Asked:

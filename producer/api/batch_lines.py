@@ -46,10 +46,11 @@ class JobLine(JobRequest):
 
 @dataclass(frozen=True, slots=True)
 class LineReader:
-    """Reads lines of one batch. `priority` is that of lines without one; `keys` begins the key of those without."""
+    """Reads the lines of `batch`. `priority` is that of lines without one; with `keys`, each has an idempotency key."""
 
+    batch: str
     priority: Priority
-    keys: str | None
+    keys: bool
 
     def read(self, raw: RawLine) -> Line:
         """The line, or why it cannot be read."""
@@ -68,9 +69,14 @@ class LineReader:
             raise Refusal.of_field("batch", "field_unknown", "Leave `batch` out: the line belongs to this batch.")
         mask = None if asked.mask is None else source_of(asked.mask, "mask")
         order = order_of(asked, source_of(asked.image, "image"), mask)
-        key = asked.idempotency_key or (f"{self.keys}/{number}" if self.keys else None)
-        priority = order.priority if "priority" in asked.model_fields_set else self.priority
-        return replace(order, priority=priority, idempotency_key=key, line=number, custom_id=asked.custom_id)
+        return replace(
+            order,
+            batch=self.batch,
+            line=number,
+            custom_id=asked.custom_id,
+            priority=order.priority if "priority" in asked.model_fields_set else self.priority,
+            idempotency_key=asked.idempotency_key or (f"{self.batch}/{number}" if self.keys else None),
+        )
 
 
 def answers(outcomes: Iterable[Outcome]) -> bytes:

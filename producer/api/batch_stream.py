@@ -83,7 +83,7 @@ class BatchStream(Response):
         try:
             await body.begin()
             await outbox.begin(self.status_code, self.raw_headers)
-            reader = LineReader(self._sending.priority, batch.id if self._sending.key else None)
+            reader = LineReader(batch.id, self._sending.priority, keys=self._sending.key is not None)
             bulk = Bulk(self._services.submitter, BatchIntake(self._services.database, batch), batch)
             stopped = await Feeding(bulk, reader, outbox).take_in(body)
         except HungUp:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
 import socket
@@ -26,6 +27,9 @@ def api(fd: int | None) -> None:
 
     storage = _settings()
     services = open_services(storage, SafetySettings.from_env(), ProducerSettings.from_env())
+    # Rules and models stay as long as the process: looking through them at every collection would be for nothing.
+    gc.collect()
+    gc.freeze()
     server(services).run(sockets=None if fd is None else [socket.socket(fileno=fd)])
 
 
