@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 import time
@@ -36,9 +37,10 @@ _PLACES = ("on a wooden floor", "beside the window", "in soft evening light", "o
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """One body: seconds until the last answer, and the process's megabytes before, at the highest and after."""
+    """One body: seconds until the last answer, those that the process worked, its megabytes before, at most, after."""
 
     seconds: float
+    worked: float
     before: float
     peak: float
     after: float
@@ -65,7 +67,7 @@ def measure_bulk(on: Stage, lines: int, wordings: int) -> list[Row]:
 def send(on: Stage, pictures: list[dict[str, str]], lines: int, wordings: int, name: str) -> Sent:
     """One body and its answer."""
     body = b"".join(_lines(pictures, lines, wordings, name))
-    before = _settled(on)
+    before, worked = _settled(on), _cpu_seconds(on)
     headers = {**on.headers, "Content-Type": "application/x-ndjson"}
     began = time.perf_counter()
     with httpx.stream(
@@ -78,7 +80,15 @@ def send(on: Stage, pictures: list[dict[str, str]], lines: int, wordings: int, n
     summary = json.loads(last.splitlines()[-1])
     if summary["error"] is not None:
         raise RuntimeError(f"the batch ended early: {summary['error']}")
-    return Sent(seconds, before, on.status("VmHWM") / 1024, on.status("VmRSS") / 1024, summary["batch"]["lines"])
+    worked = _cpu_seconds(on) - worked
+    return Sent(
+        seconds, worked, before, on.status("VmHWM") / 1024, on.status("VmRSS") / 1024, summary["batch"]["lines"]
+    )
+
+
+def _cpu_seconds(on: Stage) -> float:
+    fields = Path(f"/proc/{on.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")  # utime and stime, see proc(5)
 
 
 def _settled(on: Stage) -> float:
@@ -99,11 +109,8 @@ def wording(number: int) -> str:
 
 
 def _show(name: str, sent: Sent) -> Sent:
-    print(
-        f"{name:<6} {sent.seconds:6.2f} s   memory {sent.before:.0f} MB before, {sent.peak:.0f} at most, "
-        f"{sent.after:.0f} after   {sent.summary}",
-        flush=True,
-    )
+    print(f"{name:<6} {sent.seconds:6.2f} s, {sent.worked:5.2f} s of them at work", end="   ")
+    print(f"memory {sent.before:.0f} MB before, {sent.peak:.0f} at most, {sent.after:.0f} after   {sent.summary}")
     return sent
 
 

@@ -6,7 +6,6 @@ chunk is looked at.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -14,6 +13,7 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from producer.batch_desk import AHEAD, BatchDesk
+from producer.fingerprint import fingerprint_of
 from producer.inputs import Input, missing, placed
 from producer.order import Order
 from producer.submit import Submitter
@@ -21,6 +21,7 @@ from storage.batch import Batch
 from storage.batch_intake import BatchIntake
 from storage.errors import DatabaseUnavailable
 from storage.failpoints import reach
+from storage.idempotency import Asked
 from storage.intake import Answer, Submitted
 from storage.job import JobState, NewJob
 
@@ -52,8 +53,9 @@ class _Place:
     """A line on its way; `pictures` are those that are stored for it alone."""
 
     line: Line
+    fingerprint: str = ""
     new: NewJob | None = None
-    refusal: Exception | None = None
+    answer: Answer | None = None
     pictures: list[Input] = field(default_factory=list)
     putting: Future[None] | None = None
 
@@ -76,20 +78,22 @@ class Bulk:
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     def draft(self, lines: Sequence[Line]) -> Drafts:
-        """Looks at every line; pictures that came with one are stored. A line that fails holds up no other."""
-        orders = [line.asked for line in lines if isinstance(line.asked, Order)]
-        self._desk.begin({self._user(order) for order in orders})
-        coming = iter(orders)
-        for order in itertools.islice(coming, AHEAD):
+        """Looks at every line; pictures that came with one are stored. A line that fails holds up no other.
+
+        Raises DatabaseUnavailable.
+        """
+        places = [_Place(line) for line in lines]
+        todo = self._unknown(places)
+        self._desk.begin({self._user(order) for _, order in todo})
+        for _, order in todo[:AHEAD]:
             self._desk.expect(order)
-        places: Drafts = []
-        for line in lines:
-            places.append(self._place(line))
-            if isinstance(line.asked, Order) and (later := next(coming, None)) is not None:
+        for number, (place, order) in enumerate(todo):
+            self._look_at(place, order)
+            for _, later in todo[number + AHEAD : number + AHEAD + 1]:
                 self._desk.expect(later)
-            if len(places) > AHEAD:
-                self._settle(places[-AHEAD - 1])
-        for place in places[-AHEAD - 1 :]:
+            if number >= AHEAD:
+                self._settle(todo[number - AHEAD][0])
+        for place, _ in todo[-AHEAD:]:
             self._settle(place)
         return places
 
@@ -100,18 +104,20 @@ class Bulk:
         """
         coming = [place for place in drafts if place.new is not None]
         news = [place.new for place in coming if place.new is not None]
+        replayed = sum(isinstance(place.answer, Submitted) for place in drafts)
         try:
-            answers = self._intake.feed(news, refused=len(drafts) - len(coming))
+            answers = self._intake.feed(news, replayed=replayed, refused=len(drafts) - len(coming) - replayed)
         except DatabaseUnavailable:
             raise  # the jobs may be stored all the same, and then they must find their pictures
         except BaseException:
             self._drop(coming)
             raise
         reach("after_accept")
-        by_line = {place.line.number: answer for place, answer in zip(coming, answers, strict=True)}
-        self._drop([place for place in coming if not _is_new(by_line[place.line.number])])
+        for place, answer in zip(coming, answers, strict=True):
+            place.answer = answer
+        self._drop([place for place in coming if not _is_new(place.answer)])
         self._announce([answer for answer in answers if _is_new(answer)])
-        return [Outcome(place.line, by_line.get(place.line.number) or _refusal(place)) for place in drafts]
+        return [Outcome(place.line, _answered(place)) for place in drafts]
 
     def abandon(self, drafts: Drafts) -> None:
         """Leaves nothing of drafts that are not going to be stored."""
@@ -120,18 +126,32 @@ class Bulk:
     def _user(self, order: Order) -> str | None:
         return None if order.user is None else self._submitter.pseudonym(self._batch.tenant_id, order.user)
 
-    def _place(self, line: Line) -> _Place:
-        if not isinstance(line.asked, Order):
-            return _Place(line, refusal=line.asked)
+    def _unknown(self, places: Drafts) -> list[tuple[_Place, Order]]:
+        """Those whose orders are still to be looked at: the rest cannot be read, or are copies of earlier ones."""
+        asked: list[tuple[_Place, Order]] = []
+        for place in places:
+            if isinstance(place.line.asked, Order):
+                place.fingerprint = fingerprint_of(place.line.asked)
+                asked.append((place, place.line.asked))
+            else:
+                place.answer = place.line.asked
+        tenant_id = self._batch.tenant_id
+        keys = [Asked(tenant_id, order.idempotency_key, place.fingerprint) for place, order in asked]
+        for (place, _), known in zip(asked, self._intake.known(keys), strict=True):
+            place.answer = known
+        return [(place, order) for place, order in asked if place.answer is None]
+
+    def _look_at(self, place: _Place, order: Order) -> None:
         try:
-            draft = self._submitter.draft(self._batch.tenant_id, line.asked, self._desk)
+            draft = self._submitter.draft(self._batch.tenant_id, order, self._desk, place.fingerprint)
             kept = placed(draft.tenant_id, draft.job_id, draft.inputs)
-            pictures = missing(draft.inputs, kept)
-            new = self._submitter.new_job(draft, kept, self._desk)
+            place.new = self._submitter.new_job(draft, kept, self._desk)
         except Exception as error:  # noqa: BLE001  (it is the answer to this line)
-            return _Place(line, refusal=error)
-        putting = self._executor.submit(self._submitter.shelf.put, pictures) if pictures else None
-        return _Place(line, new, pictures=[replace(picture, data=b"") for picture in pictures], putting=putting)
+            place.answer = error
+            return
+        if pictures := missing(draft.inputs, kept):
+            place.pictures = [replace(picture, data=b"") for picture in pictures]
+            place.putting = self._executor.submit(self._submitter.shelf.put, pictures)
 
     def _settle(self, place: _Place) -> None:
         """Waits until the line's own pictures are stored."""
@@ -141,7 +161,7 @@ class Bulk:
             place.putting.result()
         except Exception as error:  # noqa: BLE001  (it is the answer to this line)
             self._drop([place])
-            place.new, place.refusal = None, error
+            place.new, place.answer = None, error
         place.putting = None
 
     def _drop(self, places: Sequence[_Place]) -> None:
@@ -157,11 +177,11 @@ class Bulk:
                 self._submitter.doorbell.ring(alias, job.id)
 
 
-def _is_new(answer: Answer) -> bool:
+def _is_new(answer: Answer | None) -> bool:
     return isinstance(answer, Submitted) and not answer.replayed
 
 
-def _refusal(place: _Place) -> Exception:
-    if place.refusal is None:
+def _answered(place: _Place) -> Answer:
+    if place.answer is None:
         raise RuntimeError(f"line {place.line.number} has no answer")
-    return place.refusal
+    return place.answer

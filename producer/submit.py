@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -83,12 +83,15 @@ class Submitter:
         """Where single orders are looked at."""
         return PlainDesk(self.policy, self.shelf, self.conduct, self.webhooks)
 
-    def draft(self, tenant_id: str, order: Order, desk: Desk) -> Draft:
-        """The order as it would be stored: resolved and judged, its pictures checked. Raises as `submit`."""
+    def draft(self, tenant_id: str, order: Order, desk: Desk, fingerprint: str | None = None) -> Draft:
+        """The order as it would be stored: resolved and judged, its pictures checked. Raises as `submit`.
+
+        `fingerprint` is the order's, where the caller has it already.
+        """
         if order.hook is not None:
             self.check_hook(order.hook)
         model = self._model(order.params.model)
-        fingerprint = fingerprint_of(order)
+        fingerprint = fingerprint or fingerprint_of(order)
         params = order.params.resolved(native_size=model.can.native_size, seed=secrets.randbelow(MAX_SEED + 1))
         refuse_unfit(params, model)
         verdict = desk.judge(params)
@@ -162,7 +165,7 @@ class Submitter:
             fingerprint=draft.fingerprint,
             idempotency_key=order.idempotency_key,
             is_retry=order.is_retry,
-            imprint=asdict(draft.imprint),
+            imprint={"words": draft.imprint.words, "picture": draft.imprint.picture},
             gate=self.conduct.gate(),
             also=(audit_row(draft.job_id, decision),),
         )

@@ -49,7 +49,7 @@ class PromptRules:
         return self._hits(prompt).affirmed
 
     def _hits(self, text: str) -> "_Hits":
-        return _Hits(_guilty(self._lexicons.search(text)))
+        return _Hits(_guilty(self._lexicons.search(text)) if text else ())
 
     def _finding(self, rule: PromptRule, in_prompt: Sequence[Hit]) -> Finding:
         category = self._categories[rule.category]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import sqlalchemy as sa
 
@@ -15,6 +15,30 @@ from storage.tables import idempotency_keys, jobs
 KEY_SECONDS = 24 * 3600.0
 
 
+class Keyed(Protocol):
+    """A request, as far as it is known again by its key."""
+
+    @property
+    def tenant_id(self) -> str:
+        """Whose it is."""
+
+    @property
+    def idempotency_key(self) -> str | None:
+        """The caller's own name for it."""
+
+    @property
+    def fingerprint(self) -> str | None:
+        """A hash of what it asks for."""
+
+
+class Asked(NamedTuple):
+    """A request that is no NewJob yet."""
+
+    tenant_id: str
+    idempotency_key: str | None
+    fingerprint: str | None
+
+
 class _Key(NamedTuple):
     """Keys are a tenant's own."""
 
@@ -23,9 +47,9 @@ class _Key(NamedTuple):
 
 
 class Keys:
-    """The keys that a group brings, inside the transaction that stores it; the tenants' rows are locked."""
+    """The keys that a group brings. They are written in the transaction that stores it, its tenants' rows locked."""
 
-    def __init__(self, connection: sa.Connection, news: Sequence[NewJob]) -> None:
+    def __init__(self, connection: sa.Connection, news: Sequence[Keyed]) -> None:
         self._connection = connection
         self._fingerprints: dict[_Key, str] = {}
         self._originals: dict[_Key, sa.Row[Any]] = {}
@@ -35,12 +59,12 @@ class Keys:
         if asked:
             self._read(asked)
 
-    def fingerprint(self, new: NewJob) -> str | None:
+    def fingerprint(self, new: Keyed) -> str | None:
         """That of the request for which the key of `new` stands; None if it stands for none."""
         key = _key(new)
         return None if key is None else self._fingerprints.get(key)
 
-    def original(self, new: NewJob) -> sa.Row[Any]:
+    def original(self, new: Keyed) -> sa.Row[Any]:
         """The row of the job that the request under the key of `new` made."""
         return self._originals[_Key(new.tenant_id, new.idempotency_key or "")]
 
@@ -76,7 +100,7 @@ class Keys:
         return self._connection.execute(sa.select(jobs).where(jobs.c.id.in_(ids))).all() if ids else []
 
 
-def _key(new: NewJob) -> _Key | None:
+def _key(new: Keyed) -> _Key | None:
     return None if new.idempotency_key is None else _Key(new.tenant_id, new.idempotency_key)
 
 
