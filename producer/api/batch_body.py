@@ -72,6 +72,7 @@ class Body:
         self._held = 0
         self._number = 0
         self._coming: asyncio.Future[Message] | None = None
+        self._given_up = False
         self.ended = False
         """True once the whole body was read."""
 
@@ -89,17 +90,17 @@ class Body:
             if self._is_full() or (self.ended and self._lines):
                 yield self._chunk()
             elif time.monotonic() > end:
-                raise _stalled(LONGEST_SECONDS)
+                raise self._give_up(LONGEST_SECONDS)
             elif not await self._read(PAUSE_SECONDS if self._lines else STALL_SECONDS):
                 if not self._lines:
-                    raise _stalled(STALL_SECONDS)
+                    raise self._give_up(STALL_SECONDS)
                 yield self._chunk()
 
     async def drain(self) -> None:
         """Reads on without keeping anything: many a client listens only once it has sent everything."""
         try:
             async with asyncio.timeout(STALL_SECONDS):
-                while not self.ended:
+                while not self.ended and not self._given_up:
                     await self._read(STALL_SECONDS)
                     self._lines.clear()
         except (TimeoutError, HungUp, Refusal):
@@ -134,6 +135,10 @@ class Body:
                 self._lines.append((self._number, line))
                 self._held += len(line or b"")
 
+    def _give_up(self, seconds: float) -> Refusal:
+        self._given_up = True
+        return Refusal("upload_stalled", f"The next line did not come, or not the last one, within {seconds:g} s.")
+
     def _is_full(self) -> bool:
         return len(self._lines) >= CHUNK_LINES or self._held >= CHUNK_BYTES
 
@@ -147,7 +152,3 @@ class Body:
         if chunk[-1][0] > MAX_LINES:
             raise Refusal("body_too_large", f"A batch takes {MAX_LINES} lines; send the rest as another one.")
         return chunk
-
-
-def _stalled(seconds: float) -> Refusal:
-    return Refusal("upload_stalled", f"Nothing came for {seconds:g} s, or the whole took longer than a body may.")

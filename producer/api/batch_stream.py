@@ -111,14 +111,14 @@ class Feeding:
         self._bulk = bulk
         self._reader = reader
         self._outbox = outbox
-        self._storing: asyncio.Task[bytes] | None = None
+        self._storing: asyncio.Task[None] | None = None
 
     async def take_in(self, body: Body) -> Exception | None:
         """Takes everything in, and returns what stopped it early, if anything did."""
         try:
             async for lines in body.chunks():
                 await self._next(await run_in_threadpool(self._draft, lines))
-            await self._answered()
+            await self._stored()
         except Exception as stopped:
             if not isinstance(stopped, HungUp):
                 log.exception("batch_stopped")
@@ -127,26 +127,28 @@ class Feeding:
             with anyio.CancelScope(shield=True):
                 # Whatever has been begun is stored to its end, and told if anybody listens.
                 with contextlib.suppress(Exception):
-                    await self._answered()
+                    await self._stored()
                 self._bulk.close()
         return None
 
     async def _next(self, drafts: Drafts) -> None:
         try:
-            await self._answered()
+            await self._stored()
         except BaseException:
             await run_in_threadpool(self._bulk.abandon, drafts)
             raise
-        self._storing = asyncio.create_task(run_in_threadpool(self._store, drafts))
+        self._storing = asyncio.create_task(self._store(drafts))
 
-    async def _answered(self) -> None:
+    async def _stored(self) -> None:
+        """Waits for the chunk before; raises what it met."""
         if self._storing is not None:
             storing, self._storing = self._storing, None
-            if not self._outbox.put(await storing):
-                raise HungUp
+            await storing
+
+    async def _store(self, drafts: Drafts) -> None:
+        # Answered at once, for the sender may wait for it before it goes on.
+        if not self._outbox.put(await run_in_threadpool(lambda: answers(self._bulk.store(drafts)))):
+            raise HungUp
 
     def _draft(self, lines: Sequence[RawLine]) -> Drafts:
         return self._bulk.draft([self._reader.read(line) for line in lines])
-
-    def _store(self, drafts: Drafts) -> bytes:
-        return answers(self._bulk.store(drafts))

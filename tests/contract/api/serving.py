@@ -10,7 +10,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -99,11 +99,12 @@ def claim(services: Services, job_id: str) -> Job:
 
 @contextmanager
 def running(folder: Path, **settings: Any) -> Iterator[Stack]:
-    """A server whose files lie in `folder`; `settings`: of ProducerSettings, redis_url, database_url, safety."""
-    storage = StorageSettings(
+    """A server whose files lie in `folder`; `settings`: of ProducerSettings, redis_url, database_url, safety, s3."""
+    s3: StorageSettings | None = settings.pop("s3", None)
+    storage = replace(
+        s3 or StorageSettings("", "", f"file://{folder / 'objects'}"),
         database_url=settings.pop("database_url", f"sqlite:///{folder / 'jobs.db'}"),
         redis_url=settings.pop("redis_url", NO_REDIS),
-        objects=f"file://{folder / 'objects'}",
         model=str(model_folder(folder / "tiny-model")),
         models=("xl=diffusers/stable-diffusion-xl-1.0-inpainting-0.1",),
     )
