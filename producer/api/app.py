@@ -12,6 +12,7 @@ from fastapi_offline import FastAPIOffline
 
 from producer.api import batch_results, batches, detect, events, faults, files, health, images, jobs, models, webhooks
 from producer.api.address_limit import AddressLimit
+from producer.api.batch_stream import CODE as BATCHES_FULL
 from producer.api.detect import Examiners
 from producer.api.last_resort import LastResort
 from producer.api.limits import BodyLimit
@@ -63,8 +64,8 @@ def create_app(services: Services) -> FastAPI:
     app.state.streams = Streams(services)
     app.state.strangers = AddressLimit(services.settings.public_detect_per_minute)
     app.state.examiners = Examiners()
-    app.state.downloads = Places("downloads", MOST_DOWNLOADS, MOST_DOWNLOADS_A_TENANT, code="batches_full", seconds=5.0)
-    app.state.batches = Places("batches", MOST_BATCHES, MOST_BATCHES_A_TENANT, code="batches_full", seconds=5.0)
+    app.state.downloads = Places("downloads", MOST_DOWNLOADS, MOST_DOWNLOADS_A_TENANT, code=BATCHES_FULL, seconds=5.0)
+    app.state.batches = Places("batches", MOST_BATCHES, MOST_BATCHES_A_TENANT, code=BATCHES_FULL, seconds=5.0)
     larger = {batches.router.prefix: services.settings.max_batch_bytes}
     app.add_middleware(BodyLimit, limit=services.settings.max_body_bytes, larger=larger)
     app.add_middleware(LastResort)

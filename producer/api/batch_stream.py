@@ -30,6 +30,7 @@ from storage.job import Priority
 
 log = structlog.get_logger(__name__)
 
+CODE = "batches_full"
 MEDIA_TYPE = "application/x-ndjson"
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "X-Content-Type-Options": "nosniff"}
 

@@ -66,7 +66,7 @@ WebhookEvent = Literal[
     "job.started", "job.held", "job.succeeded", "job.failed", "job.blocked", "job.canceled", "job.expired"
 ]
 WebhookEvents = Annotated[list[WebhookEvent], Field(min_length=1, max_length=20)]
-EndpointEvent = WebhookEvent | Literal["batch.finished"]
+EndpointEvent = Literal[WebhookEvent, "batch.finished"]
 EndpointEvents = Annotated[list[EndpointEvent], Field(min_length=1, max_length=20)]
 
 

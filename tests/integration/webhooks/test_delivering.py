@@ -14,9 +14,11 @@ import pytest
 import sqlalchemy as sa
 from standardwebhooks import Webhook
 
+from producer.keeper.batches import finishing
 from producer.keeper.deliver import Courier, delivering
 from producer.webhooks.addresses import AddressGuard
 from producer.webhooks.sender import Sender
+from storage.batch import BATCH_FINISHED
 from storage.batch_store import BatchStore
 from storage.breaker import FAILURES
 from storage.database import Database, db_now
@@ -119,6 +121,24 @@ def test_a_finished_job_is_told_signed_and_as_the_api_shows_it(database: Databas
     office.pass_time()
     office.send()
     assert len(receiver.received) == 1
+
+
+def test_the_end_of_a_batch_is_told_as_the_api_shows_it(office: Office, receiver: Receiver) -> None:
+    tenant_id, batches = office.desk.tenant_id, BatchStore(office.database)
+    own = office.webhooks.implicit(tenant_id, receiver.url(), [BATCH_FINISHED])
+    batch = batches.open(tenant_id, key=None, metadata={"season": "spring"}, webhook_id=own)
+    office.finish(batch=batch.id)
+    keep = finishing(batches).do
+    assert keep() == 0, "it is being sent"
+    batches.close(batch, complete=True)
+    assert [keep(), keep()] == [1, 0]
+    office.send()
+    (got,) = receiver.received
+    secret, *_ = office.webhooks.secrets("default", tenant_id)
+    said = Webhook(secret.text).verify(got.body, got.headers)
+    assert (said["type"], said["data"]["id"], said["data"]["status"]) == (BATCH_FINISHED, batch.id, "finished")
+    assert (said["data"]["metadata"], said["data"]["jobs"]["succeeded"]) == ({"season": "spring"}, 1)
+    assert datetime.fromisoformat(said["timestamp"]) >= datetime.fromisoformat(said["data"]["finished_at"])
 
 
 def test_a_failure_is_tried_again_with_the_same_id_and_body(office: Office, receiver: Receiver) -> None:
