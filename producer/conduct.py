@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 
 import structlog
 
-from safety.behavior import PROMPT, Imprint, Run, charge, is_bad, judge_behavior, seconds_to_wait
+from safety.behavior import (
+    PROMPT,
+    Imprint,
+    Run,
+    charge,
+    is_bad,
+    judge_behavior,
+    picture_of,
+    seconds_to_wait,
+    words_of,
+)
 from safety.policy import Policy
 from safety.verdict import Action, Verdict
 from storage.also import Row
@@ -16,7 +27,7 @@ from storage.emphasis import shown
 from storage.job import NewJob
 from storage.params import InpaintParams, PromptSyntax
 from storage.strike import Gate
-from storage.strike_store import StrikeStore, strike_row
+from storage.strike_store import Past, StrikeStore, strike_row
 
 log = structlog.get_logger(__name__)
 
@@ -29,31 +40,45 @@ class Conduct:
     policy: Policy
     secret: str
 
-    def imprint(self, tenant_id: str, params: InpaintParams, picture: bytes) -> Imprint:
-        """By what a like request of the same tenant is recognized; another tenant's has nothing in common with it."""
-        key = hmac.digest(self.secret.encode(), f"imprint\0{tenant_id}".encode(), hashlib.sha256)
-        plain = params.prompt_syntax is PromptSyntax.PLAIN
-        return Imprint.of(params.prompt if plain else shown(params.prompt, "")[0], picture, key)
+    def words(self, tenant_id: str, params: InpaintParams) -> str:
+        """By what the words of a like request of the same tenant are recognized: see safety.behavior.Imprint.
 
-    def judge(self, tenant_id: str, user: str | None, imprint: Imprint) -> Verdict:
-        """What the past of the end-user `user` (a pseudonym), or else of the tenant, says about a request.
-
-        Raises DatabaseUnavailable.
+        Another tenant's have nothing in common with them.
         """
+        plain = params.prompt_syntax is PromptSyntax.PLAIN
+        return words_of(params.prompt if plain else shown(params.prompt, "")[0], self._key(tenant_id))
+
+    def picture(self, tenant_id: str, data: bytes) -> str:
+        """The same for the bytes of its picture."""
+        return picture_of(data, self._key(tenant_id))
+
+    def past(self, tenant_id: str, user: str | None) -> Past:
+        """What is on record of the end-user `user` (a pseudonym), or else of the tenant. Raises DatabaseUnavailable."""
+        return self.pasts(tenant_id, [user])[user]
+
+    def pasts(self, tenant_id: str, users: Collection[str | None]) -> dict[str | None, Past]:
+        """The same for several callers of one tenant."""
         rules = self.policy.behavior
-        past = self.strikes.past(
+        return self.strikes.pasts(
             tenant_id,
-            user,
+            users,
             window_seconds=rules.window_seconds,
             limit=rules.looks_back,
             tenant_strikes=rules.tenant.strikes,
             requests=rules.tenant.requests,
         )
+
+    def judge(self, tenant_id: str, past: Past, imprint: Imprint) -> Verdict:
+        """What that says about a request."""
+        rules = self.policy.behavior
         run = None if past.tenant_requests is None else Run(rules.tenant.strikes, past.tenant_requests)
         if run is not None and is_bad(run, rules):
             log.warning("tenant_strikes", tenant_id=tenant_id, **asdict(run))
         findings, signals = judge_behavior(imprint, past.strikes, run, rules, self.policy.categories)
         return Verdict.of(self.policy.label, findings, signals)
+
+    def _key(self, tenant_id: str) -> bytes:
+        return hmac.digest(self.secret.encode(), f"imprint\0{tenant_id}".encode(), hashlib.sha256)
 
     def gate(self) -> Gate:
         """Refuses an end-user who has to cool down."""

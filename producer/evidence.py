@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 
 from PIL import Image
@@ -42,7 +41,7 @@ def prompts_of(params: InpaintParams) -> Prompts:
 
 
 def _print(picture: Input) -> Print:
-    return Print(hashlib.sha256(picture.data).hexdigest())
+    return Print(picture.sha256)
 
 
 def _seen(picture: Input) -> Print:

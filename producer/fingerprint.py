@@ -9,16 +9,18 @@ from dataclasses import fields
 from producer.order import FileRef, Order, Source, UrlRef
 
 # They say how a request came, not what it asks for; the pictures are hashed by themselves.
-_APART = {"params", "image", "mask", "idempotency_key", "is_retry"}
+_APART = {"params", "image", "mask", "idempotency_key", "is_retry", "line", "custom_id"}
 
 
 def fingerprint_of(order: Order) -> str:
     """SHA-256 in hex over every field before defaults that are drawn, such as the seed, are filled in.
 
     Neither the order of keys nor the boundary of a form changes it; a picture counts by its bytes, its file id, or its
-    URL as it was written, so that a copy of a request is known without fetching anything.
+    URL as it was written, so that a copy of a request is known without fetching anything. The batch of a line is not
+    what it asks for: sent again, it comes with another.
     """
-    asked = {field.name: getattr(order, field.name) for field in fields(order) if field.name not in _APART}
+    apart = _APART if order.line is None else _APART | {"batch"}
+    asked = {field.name: getattr(order, field.name) for field in fields(order) if field.name not in apart}
     asked |= {
         "params": order.params.model_dump(mode="json"),
         "image": _source(order.image),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import structlog
 
@@ -22,15 +24,20 @@ from storage.pictures import PictureError
 
 log = structlog.get_logger(__name__)
 
-_Near = bytes | FileRef
+Near = bytes | FileRef
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Input:
     """One encoded picture. `key` is its place in the object store, None until it is stored."""
 
     data: bytes
     key: str | None
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the bytes, in hex."""
+        return hashlib.sha256(self.data).hexdigest()
 
     @property
     def stored_key(self) -> str:
@@ -74,9 +81,14 @@ class InputShelf:
         """
         near_image, near_mask = self._fetched(tenant_id, image, mask)
         inputs = Inputs(
-            self._read(tenant_id, near_image, "image"),
-            None if near_mask is None else self._read(tenant_id, near_mask, "mask"),
+            self.read(tenant_id, near_image, "image"),
+            None if near_mask is None else self.read(tenant_id, near_mask, "mask"),
         )
+        self.check(inputs, params)
+        return inputs
+
+    def check(self, inputs: Inputs, params: InpaintParams) -> None:
+        """Raises Refusal for pictures that cannot be used, as the worker would find."""
         try:
             checked = check_inputs(
                 inputs.image.data, inputs.mask.data if inputs.mask else None, params, max_pixels=self.max_pixels
@@ -84,37 +96,24 @@ class InputShelf:
         except PictureError as error:
             raise Refusal.of_field(error.field, error.code, error.message) from error
         self._refuse_unmarkable(checked.image.width, checked.image.height)
-        return inputs
 
     @contextmanager
     def keeping(self, tenant_id: str, job_id: str, inputs: Inputs) -> Iterator[Kept]:
-        """Stores what is not stored yet for the time of the block, and for good unless the block surely fails.
-
-        The keys carry the job's id, so that what was left behind by a death can be told from what is needed.
-        """
-        goal, added = self.as_if_kept(tenant_id, job_id, inputs), list[str]()
+        """Stores what is not stored yet for the time of the block, and for good unless the block surely fails."""
+        kept = Kept(placed(tenant_id, job_id, inputs))
+        new = missing(inputs, kept.inputs)
         try:
-            self._store(inputs.image, goal.image.stored_key, added)
-            if inputs.mask is not None and goal.mask is not None:
-                self._store(inputs.mask, goal.mask.stored_key, added)
-            kept = Kept(goal)
+            self.put(new)
             yield kept
         except DatabaseUnavailable:
             raise  # the job may be stored all the same, and then it must find its pictures
         except BaseException:
-            self._drop(added)
+            self.drop(new)
             raise
         if not kept.wanted:
-            self._drop(added)
+            self.drop(new)
 
-    def as_if_kept(self, tenant_id: str, job_id: str, inputs: Inputs) -> Inputs:
-        """`inputs` with the keys that they have once they are stored; nothing is stored."""
-        folder = f"inputs/{tenant_id}/{job_id}"
-        image = replace(inputs.image, key=inputs.image.key or f"{folder}/image")
-        mask = inputs.mask and replace(inputs.mask, key=inputs.mask.key or f"{folder}/mask")
-        return Inputs(image, mask)
-
-    def _fetched(self, tenant_id: str, image: Source, mask: Source | None) -> tuple[_Near, _Near | None]:
+    def _fetched(self, tenant_id: str, image: Source, mask: Source | None) -> tuple[Near, Near | None]:
         """Both sources, with the bytes behind their URLs."""
         if not isinstance(image, UrlRef) and not isinstance(mask, UrlRef):
             return image, mask
@@ -124,7 +123,26 @@ class InputShelf:
                 visit.fetch(mask.url, "mask") if isinstance(mask, UrlRef) else mask,
             )
 
-    def _read(self, tenant_id: str, source: _Near, field: str) -> Input:
+    def put(self, pictures: Sequence[Input]) -> None:
+        """Stores pictures in their places. Raises ObjectStoreUnavailable."""
+        for picture in pictures:
+            # Never served as it is, so no browser needs to know what it is.
+            self.objects.put(picture.stored_key, picture.data, "application/octet-stream")
+
+    def drop(self, pictures: Sequence[Input]) -> None:
+        """Removes them again, as far as that is possible. Never raises."""
+        for picture in pictures:
+            try:
+                self.objects.delete(picture.stored_key)
+            except Exception:
+                # The error on its way to the caller says more than this one would.
+                log.exception("input_left_behind", key=picture.key)
+
+    def read(self, tenant_id: str, source: Source, field: str) -> Input:
+        """One picture, unchecked. Raises Refusal, LimitReached and ObjectStoreUnavailable as `take` does."""
+        if isinstance(source, UrlRef):
+            with self.fetcher.visit(tenant_id) as visit:
+                return Input(visit.fetch(source.url, field), key=None)
         if isinstance(source, bytes):
             return Input(source, key=None)
         try:
@@ -141,16 +159,22 @@ class InputShelf:
             message = f"The image is {width}x{height} pixels; each side must have {least} or more to carry a mark."
             raise Refusal.of_field("image", "image_too_small", message)
 
-    def _store(self, picture: Input, key: str, added: list[str]) -> None:
-        if picture.key is None:
-            added.append(key)
-            # Never served as it is, so no browser needs to know what it is.
-            self.objects.put(key, picture.data, "application/octet-stream")
 
-    def _drop(self, keys: list[str]) -> None:
-        for key in keys:
-            try:
-                self.objects.delete(key)
-            except Exception:
-                # The error on its way to the caller says more than this one would.
-                log.exception("input_left_behind", key=key)
+def placed(tenant_id: str, job_id: str, inputs: Inputs) -> Inputs:
+    """The pictures with a place each; what has one keeps it.
+
+    The keys carry the job's id, so that what was left behind by a death can be told from what is needed.
+    """
+    folder = f"inputs/{tenant_id}/{job_id}"
+    mask = inputs.mask if inputs.mask is None else _at(inputs.mask, f"{folder}/mask")
+    return Inputs(_at(inputs.image, f"{folder}/image"), mask)
+
+
+def missing(before: Inputs, after: Inputs) -> list[Input]:
+    """Those pictures of `after` that had no place in `before`, so that their bytes are nowhere yet."""
+    pairs = ((before.image, after.image), (before.mask, after.mask))
+    return [new for old, new in pairs if old is not None and new is not None and old.key is None]
+
+
+def _at(picture: Input, key: str) -> Input:
+    return picture if picture.key is not None else replace(picture, key=key)

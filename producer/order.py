@@ -40,7 +40,7 @@ class Order:
 
     `mask` is None where the alpha channel of `image` is the mask. `user` is the caller's own name for its end-user,
     as sent. `metadata` is JSON of at most 16 keys and 4 kB. `idempotency_key` is the caller's own; `is_retry` says
-    that its client repeats a request without one.
+    that its client repeats a request without one. `line` and `custom_id` are those of a line of a batch.
     """
 
     params: InpaintParams
@@ -54,3 +54,5 @@ class Order:
     hook: Hook | None = None
     idempotency_key: str | None = None
     is_retry: bool = False
+    line: int | None = None
+    custom_id: str | None = None

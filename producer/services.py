@@ -19,6 +19,7 @@ from safety.certificate import trust_anchors
 from safety.mark_keys import MarkKeys
 from safety.policy import load_policy
 from safety.settings import SafetySettings
+from storage.batch_store import BatchStore
 from storage.broker import Doorbell
 from storage.case_store import CaseStore
 from storage.database import Database
@@ -52,6 +53,7 @@ class Services:
     objects: ObjectStore
     doorbell: Doorbell
     jobs: JobStore
+    batches: BatchStore
     submissions: Submissions
     tenants: TenantStore
     reader: JobReader
@@ -97,6 +99,7 @@ def open_services(storage: StorageSettings, safety: SafetySettings, producer: Pr
         objects=objects,
         doorbell=doorbell,
         jobs=JobStore(database),
+        batches=BatchStore(database),
         submissions=submissions,
         tenants=TenantStore(database),
         reader=JobReader(database),

@@ -30,6 +30,9 @@ class ProducerSettings:
         None,
     )
     max_body_bytes: int = setting("INPAINTD_MAX_BODY_BYTES", "largest request body, in bytes", 64 * 1024 * 1024)
+    max_batch_bytes: int = setting(
+        "INPAINTD_MAX_BATCH_BYTES", "the same of `POST /v1/batches`, which is read as it comes", 4 * 1024**3
+    )
     max_pixels: int = setting(
         "INPAINTD_MAX_PIXELS", "largest picture, in pixels (width x height), read from its header", MAX_PIXELS
     )

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import structlog
 
 from producer.conduct import Conduct
+from producer.desk import Desk, PlainDesk
 from producer.errors import Refusal
 from producer.evidence import prompt_decision
 from producer.fingerprint import fingerprint_of
 from producer.fitness import refuse_unfit
-from producer.inputs import Inputs, InputShelf
-from producer.order import Order, UrlRef
+from producer.inputs import Inputs, InputShelf, placed
+from producer.order import Hook, Order, UrlRef
 from producer.outbound.addresses import AddressGuard, AddressRefused
-from producer.prompts import judge_prompts
 from producer.pseudonyms import pseudonym
 from safety.behavior import Imprint
 from safety.policy import Policy
@@ -55,17 +55,18 @@ class Rehearsal:
 
 
 @dataclass(frozen=True, slots=True)
-class _Draft:
-    """An order that was resolved and judged; its pictures are checked and not stored."""
+class Draft:
+    """An order that was resolved and judged; nothing of it is stored. `user` is the pseudonym of its end-user."""
 
-    tenant_id: str
     job_id: str
+    tenant_id: str
     order: Order
     fingerprint: str
     model: ModelDescriptor
     verdict: Verdict
-    imprint: Imprint
     inputs: Inputs
+    imprint: Imprint
+    user: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +91,9 @@ class Submitter:
         """
         if (earlier := self._earlier(tenant_id, order)) is not None:
             return earlier
-        draft = self._draft(tenant_id, order)
+        draft = self.draft(tenant_id, order, self.desk)
         with self.shelf.keeping(tenant_id, draft.job_id, draft.inputs) as kept:
-            new = self._new_job(draft, kept.inputs)
-            submitted = self.submissions.submit(replace(new, webhook_id=self._webhook_id(tenant_id, order)))
+            submitted = self.submissions.submit(self.new_job(draft, kept.inputs, self.desk))
             kept.wanted = not submitted.replayed
         reach("after_accept")
         self._announce(submitted, draft.model)
@@ -104,30 +104,48 @@ class Submitter:
 
         Raises what submit() would raise. Copies of earlier requests are not recognized.
         """
-        draft = self._draft(tenant_id, replace(order, idempotency_key=None, is_retry=False))
-        new = self._new_job(draft, self.shelf.as_if_kept(tenant_id, draft.job_id, draft.inputs))
+        draft = self.draft(tenant_id, replace(order, idempotency_key=None, is_retry=False), self.desk)
+        new = self._new_job(draft, placed(tenant_id, draft.job_id, draft.inputs))
         job, ahead = self.submissions.rehearse(new, lambda connection, job: outlook.within(connection, [job]))
         return Rehearsal(job, draft.inputs, draft.model, ahead.get(job.id))
-
-    def _draft(self, tenant_id: str, order: Order) -> _Draft:
-        self._check_hook(order)
-        model = self._model(order.params.model)
-        job_id, fingerprint = new_id("job"), fingerprint_of(order)
-        params = order.params.resolved(native_size=model.can.native_size, seed=secrets.randbelow(MAX_SEED + 1))
-        refuse_unfit(params, model)
-        verdict = judge_prompts(params, self.policy)
-        inputs = self.shelf.take(tenant_id, order.image, order.mask, params)
-        imprint = self.conduct.imprint(tenant_id, params, inputs.image.data)
-        verdict = Verdict.merge(verdict, self.conduct.judge(tenant_id, self._user(tenant_id, order), imprint))
-        order = replace(order, params=params)
-        return _Draft(tenant_id, job_id, order, fingerprint, model, verdict, imprint, inputs)
 
     def _earlier(self, tenant_id: str, order: Order) -> Submitted | None:
         """The job of an earlier copy of an order whose pictures would have to be fetched again."""
         if not isinstance(order.image, UrlRef) and not isinstance(order.mask, UrlRef):
             return None
-        trace = Trace(tenant_id, fingerprint_of(order), order.idempotency_key, order.is_retry)
-        return self.submissions.earlier(trace)
+        return self.submissions.earlier(Trace(tenant_id, fingerprint_of(order), order.idempotency_key, order.is_retry))
+
+    @property
+    def desk(self) -> PlainDesk:
+        """Where single orders are looked at."""
+        return PlainDesk(self.policy, self.shelf, self.conduct, self.webhooks)
+
+    def draft(self, tenant_id: str, order: Order, desk: Desk, fingerprint: str | None = None) -> Draft:
+        """The order as it would be stored: resolved and judged, its pictures checked. Raises as `submit`.
+
+        `fingerprint` is the order's, where the caller has it already.
+        """
+        if order.hook is not None:
+            self.check_hook(order.hook)
+        model = self._model(order.params.model)
+        fingerprint = fingerprint or fingerprint_of(order)
+        params = order.params.resolved(native_size=model.can.native_size, seed=secrets.randbelow(MAX_SEED + 1))
+        refuse_unfit(params, model)
+        verdict = desk.judge(params)
+        inputs = desk.take(tenant_id, order, params)
+        user = self._user(tenant_id, order)
+        imprint = desk.imprint(tenant_id, params, inputs.image)
+        verdict = Verdict.merge(verdict, self.conduct.judge(tenant_id, desk.past(tenant_id, user), imprint))
+        order = replace(order, params=params)
+        return Draft(new_id("job"), tenant_id, order, fingerprint, model, verdict, inputs, imprint, user)
+
+    def new_job(self, draft: Draft, kept: Inputs, desk: Desk) -> NewJob:
+        """What is stored of a draft whose pictures are in place."""
+        new = self._new_job(draft, kept)
+        if draft.order.hook is not None:
+            new = replace(new, webhook_id=desk.webhook_id(draft.tenant_id, draft.order.hook))
+        desk.note(new)
+        return new
 
     def _announce(self, submitted: Submitted, model: ModelDescriptor) -> None:
         job = submitted.job
@@ -144,17 +162,12 @@ class Submitter:
     def _user(self, tenant_id: str, order: Order) -> str | None:
         return None if order.user is None else self.pseudonym(tenant_id, order.user)
 
-    def _check_hook(self, order: Order) -> None:
+    def check_hook(self, hook: Hook) -> None:
+        """Raises Refusal (`url_invalid`) for a URL that nothing may be sent to."""
         try:
-            if order.hook is not None:
-                self.guard.check_url(order.hook.url)
+            self.guard.check_url(hook.url)
         except AddressRefused as refused:
             raise Refusal.of_field("webhook_url", "url_invalid", refused.sentence) from None
-
-    def _webhook_id(self, tenant_id: str, order: Order) -> str | None:
-        if order.hook is None:
-            return None
-        return self.webhooks.implicit(tenant_id, order.hook.url, order.hook.events)
 
     def _model(self, alias: str) -> ModelDescriptor:
         if alias not in self.models:
@@ -162,10 +175,9 @@ class Submitter:
             raise Refusal.of_field("model", "model_unknown", f"There is no model {alias!r}; use one of: {known}.")
         return self.models[alias]
 
-    def _new_job(self, draft: _Draft, kept: Inputs) -> NewJob:
+    def _new_job(self, draft: Draft, kept: Inputs) -> NewJob:
         order, verdict, state = draft.order, draft.verdict, state_for(draft.verdict.action)
-        user = self._user(draft.tenant_id, order)
-        decision = prompt_decision(order.params, verdict, self.policy, kept, user)
+        decision = prompt_decision(order.params, verdict, self.policy, kept, draft.user)
         new = NewJob(
             id=draft.job_id,
             tenant_id=draft.tenant_id,
@@ -179,13 +191,15 @@ class Submitter:
             held_at=HeldAt.REQUEST if state is JobState.HELD else None,
             priority=order.priority,
             deadline_seconds=order.deadline_seconds,
-            user=user,
+            user=draft.user,
             metadata=order.metadata,
             batch=order.batch,
+            line=order.line,
+            custom_id=order.custom_id,
             fingerprint=draft.fingerprint,
             idempotency_key=order.idempotency_key,
             is_retry=order.is_retry,
-            imprint=asdict(draft.imprint),
+            imprint={"words": draft.imprint.words, "picture": draft.imprint.picture},
             gate=self.conduct.gate(),
         )
         more = (*self.conduct.strike(new, verdict), *self._case(new, verdict))

@@ -67,8 +67,17 @@ class Imprint:
     @classmethod
     def of(cls, prompt: str, picture: bytes, key: bytes) -> "Imprint":
         """The imprint of a request; `key` is up to 64 bytes, and imprints of different keys have nothing in common."""
-        digests = {blake2b(stem.encode(), key=key, digest_size=_WORD_BYTES).hexdigest() for stem in _stems(prompt)}
-        return cls("".join(sorted(digests)), blake2b(picture, key=key, digest_size=16).hexdigest())
+        return cls(words_of(prompt, key), picture_of(picture, key))
+
+
+def words_of(prompt: str, key: bytes) -> str:
+    """The part of an imprint that knows the words."""
+    return "".join(sorted({blake2b(s.encode(), key=key, digest_size=_WORD_BYTES).hexdigest() for s in _stems(prompt)}))
+
+
+def picture_of(picture: bytes, key: bytes) -> str:
+    """The part of an imprint that knows the picture."""
+    return blake2b(picture, key=key, digest_size=16).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Lists of words and phrases, found in one pass over a text."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -36,6 +37,29 @@ _Start = tuple[str, _Rest]
 """The list an entry belongs to, and what has to follow its first word."""
 
 
+class _Starts:
+    """The entries that begin with one word, in order, and by their second word: a text has few of those."""
+
+    def __init__(self) -> None:
+        self._all: list[_Start] = []
+        self._whatever_follows: list[int] = []
+        self._by_second: dict[str, list[int]] = {}
+
+    def add(self, start: _Start) -> None:
+        """One more."""
+        _, rest = start
+        if not rest or rest[0].lists:
+            self._whatever_follows.append(len(self._all))
+        for key in rest[0].keys if rest else ():
+            self._by_second.setdefault(key, []).append(len(self._all))
+        self._all.append(start)
+
+    def among(self, words: frozenset[str]) -> list[_Start]:
+        """Those that may be found in a text that has these words of entries, and no others."""
+        places = set(self._whatever_follows).union(*(self._by_second[key] for key in words & self._by_second.keys()))
+        return [self._all[place] for place in sorted(places)]
+
+
 @dataclass(slots=True)
 class _Sweep:
     """One text while it is searched, from its last word to its first."""
@@ -69,13 +93,13 @@ class Lexicons:
     """Several named lists, searched together. Slips are forgiven in words of the lists named in `misspelled`."""
 
     def __init__(self, lists: Mapping[str, Sequence[str]], misspelled: Sequence[str] = ()) -> None:
-        self._by_key: dict[str, list[_Start]] = {}
+        self._by_key: dict[str, _Starts] = defaultdict(_Starts)
         self._by_list: dict[str, list[_Start]] = {}
         vocabulary: set[str] = set()
         for name, entries in lists.items():
             for first, *rest in map(elements, entries):
                 for key in first.keys:
-                    self._by_key.setdefault(key, []).append((name, tuple(rest)))
+                    self._by_key[key].add((name, tuple(rest)))
                 for begins in first.lists:
                     self._by_list.setdefault(begins, []).append((name, tuple(rest)))
                 vocabulary.update(first.keys, *(element.keys for element in rest))
@@ -94,10 +118,12 @@ class Lexicons:
         """Every hit in `text`, and in `steps` how much was looked at to find them."""
         sweep = _Sweep(self._read(text))
         sweep.hits += _names(text, sweep.keys)
+        present = frozenset().union(*(keys for tokens in sweep.keys for _, keys in tokens))
+        starts = {key: self._by_key[key].among(present) for key in present & self._by_key.keys()}
         for place in reversed(range(len(sweep.keys))):
             for token, keys in sweep.keys[place]:
                 for key in keys:
-                    for start in self._by_key.get(key, ()):
+                    for start in starts.get(key, ()):
                         self._follow(sweep, place, token.start, start, place + token.width, token.end)
         return sweep
 

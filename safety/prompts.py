@@ -1,7 +1,7 @@
 """Rules about prompts: which words together mean what."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, KeysView, Mapping, Sequence
 from itertools import chain
 
 from safety.lexicon import Hit, Lexicons
@@ -10,6 +10,10 @@ from safety.verdict import Finding, Stage
 
 _NEGATIONS = "negations"
 _INNOCENT = "innocent_phrases"
+
+
+_Asked = tuple[frozenset[str], ...]
+"""Groups of lists, each of which must have a hit."""
 
 
 class PromptRules:
@@ -22,7 +26,8 @@ class PromptRules:
         lexicons: Mapping[str, Sequence[str]],
         misspelled: Sequence[str] = (),
     ) -> None:
-        self._rules = tuple(rules)
+        self._rules = tuple((rule, _asked_of(rule.all), _asked_of(rule.negative_all)) for rule in rules)
+        self._by_list = _by_list(rules)
         self._categories = categories
         self._lexicons = Lexicons(lexicons, misspelled)
 
@@ -32,7 +37,11 @@ class PromptRules:
         The negative prompt is judged apart: words in it count only for rules that ask for them there.
         """
         text, negative = self._hits(prompt), self._hits(negative_prompt)
-        judged = ((rule, _apply(rule, text, negative)) for rule in self._rules)
+        # Most rules ask for something that the text has no word of: seen here, that costs next to nothing.
+        near = set().union(*(self._by_list.get(name, ()) for name in (*text.names, *negative.names)))
+        some = (self._rules[place] for place in sorted(near))
+        asked = (rule for rule, of_text, of_negative in some if text.has(of_text) and negative.has(of_negative))
+        judged = ((rule, _apply(rule, text, negative)) for rule in asked)
         return tuple(self._finding(rule, found) for rule, found in judged if found is not None)
 
     def mentions(self, prompt: str) -> frozenset[str]:
@@ -40,7 +49,7 @@ class PromptRules:
         return self._hits(prompt).affirmed
 
     def _hits(self, text: str) -> "_Hits":
-        return _Hits(_guilty(self._lexicons.search(text)))
+        return _Hits(_guilty(self._lexicons.search(text)) if text else ())
 
     def _finding(self, rule: PromptRule, in_prompt: Sequence[Hit]) -> Finding:
         category = self._categories[rule.category]
@@ -67,6 +76,16 @@ class _Hits:
             if hit.first not in negated:
                 self._affirmed.setdefault(hit.lexicon, []).append(hit)
 
+    def has(self, asked: "_Asked") -> bool:
+        """Whether each group of lists has a hit, wherever it stands."""
+        names = self.names
+        return all(not names.isdisjoint(group) for group in asked)
+
+    @property
+    def names(self) -> KeysView[str]:
+        """The lists with a hit."""
+        return self._all.keys()
+
     @property
     def affirmed(self) -> frozenset[str]:
         """The lists with a hit that no negation precedes."""
@@ -77,6 +96,19 @@ class _Hits:
         by_lexicon = self._affirmed if affirmed else self._all
         found = [by_lexicon[name] for name in lexicons if name in by_lexicon]
         return found[0] if len(found) == 1 else sorted(chain.from_iterable(found), key=_place)
+
+
+def _by_list(rules: Sequence[PromptRule]) -> dict[str, list[int]]:
+    """The places of the rules that can only apply where a list has a hit: one of the first group they ask for."""
+    places: dict[str, list[int]] = {}
+    for place, rule in enumerate(rules):
+        for name in (*rule.all, *rule.negative_all, ())[0]:
+            places.setdefault(name, []).append(place)
+    return places
+
+
+def _asked_of(groups: Sequence[Sequence[str]]) -> _Asked:
+    return tuple(map(frozenset, groups))
 
 
 def _guilty(hits: Sequence[Hit]) -> list[Hit]:

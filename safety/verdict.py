@@ -1,7 +1,7 @@
 """What a check concludes: findings for the caller, signals for the audit record."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -142,7 +142,7 @@ class Verdict:
     def audit_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON: `as_dict` with the action of each finding, the signals and the waivers."""
         findings = [_public(f) | {"action": f.action.value} for f in self.findings]
-        signals = [asdict(s) for s in self.signals]
+        signals = [_plain(s) for s in self.signals]
         waived = [_waived(w) for w in self.waived]
         return self.as_dict() | {"findings": findings, "signals": signals, "waived": waived}
 
@@ -161,6 +161,11 @@ class Verdict:
 
 def _waived(waiver: Waiver) -> dict[str, Any]:
     return {"stage": waiver.stage, "rule": waiver.rule} | ({"overturns": True} if waiver.overturns else {})
+
+
+def _plain(signal: Signal) -> dict[str, Any]:
+    # Not dataclasses.asdict: it copies every value deeply, which takes longer than all else about a verdict.
+    return {name: getattr(signal, name) for name in signal.__slots__}
 
 
 def _waiver(finding: Finding) -> Waiver:

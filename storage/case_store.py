@@ -89,7 +89,7 @@ class CaseStore:
             before = sa.and_(before, PENDING)
         with self._database.transaction() as connection:
             # Locked, so that two who object at once do not both find nothing.
-            connection.execute(sa.select(jobs.c.id).where(jobs.c.id == job.id).with_for_update())
+            connection.execute(sa.select(jobs.c.id).where(jobs.c.id == job.id).with_for_update(key_share=True))
             if connection.scalar(sa.select(cases.c.id).where(before).limit(1)) is not None:
                 return None
             add_rows(connection, [row])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from pydantic_core import from_json, to_json
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
 
@@ -144,13 +145,22 @@ def _available() -> Iterator[None]:
 def _make_engine(url: str) -> sa.Engine:
     parsed = sa.make_url(url)
     if parsed.get_backend_name() == "postgresql":
-        engine = sa.create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=10)
+        psycopg = parsed.set(drivername="postgresql+psycopg")
+        engine = sa.create_engine(psycopg, pool_pre_ping=True, pool_size=10, **_JSON)
         sa.event.listen(engine, "connect", _bound_idling)
         return engine
-    engine = sa.create_engine(parsed, connect_args={"timeout": SQLITE_WAIT_SECONDS})
+    engine = sa.create_engine(parsed, connect_args={"timeout": SQLITE_WAIT_SECONDS}, **_JSON)
     sa.event.listen(engine, "connect", _set_pragmas)
     sa.event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _to_json(value: Any) -> str:
+    # A row of jobs has seven such columns, and the standard library takes five times as long for them.
+    return to_json(value, inf_nan_mode="constants").decode()
+
+
+_JSON: dict[str, Any] = {"json_serializer": _to_json, "json_deserializer": from_json}
 
 
 def _bound_idling(connection: Any, _record: Any) -> None:

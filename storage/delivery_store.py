@@ -57,6 +57,7 @@ class DeliveryStore:
                 happened_at=row.happened_at or row.created_at,
                 is_wanted=row.is_wanted,
                 is_own=not row.all_jobs,
+                batch_id=row.batch_id,
             )
             for row in rows
         ]
@@ -120,6 +121,7 @@ def _with_endpoints(ids: list[str]) -> sa.Select[Any]:
             endpoint.c.all_jobs,
             webhook_defaults.c.secrets.label("default_secrets"),
             job_events.c.at.label("happened_at"),
+            job_events.c.batch_id,
             wanted.label("is_wanted"),
         )
         .select_from(joined)

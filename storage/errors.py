@@ -2,6 +2,8 @@
 
 StorageError
 ├── JobNotFound            no such job for this tenant
+├── BatchNotFound          no such batch for this tenant
+├── BatchClosed            the batch takes no more lines from this caller
 ├── TenantNotFound         no tenant of this name
 ├── TenantSuspended        the tenant may submit nothing at present
 ├── FileMissing            no such uploaded file for this tenant
@@ -36,6 +38,14 @@ class StorageError(Exception):
 
 class JobNotFound(StorageError):
     """No job with this id belongs to the tenant."""
+
+
+class BatchNotFound(StorageError):
+    """No batch of this id, and no job with this label, belongs to the tenant."""
+
+
+class BatchClosed(StorageError):
+    """The batch was canceled, or given up, or is being sent by somebody else by now."""
 
 
 class TenantNotFound(StorageError):

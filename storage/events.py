@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from storage.ids import new_id
-from storage.outbox import write_deliveries
+from storage.outbox import write_batch_deliveries, write_deliveries
 from storage.record_set import insert_all
 from storage.tables import job_events
 from storage.webhook import EVENTS
@@ -19,14 +19,16 @@ from storage.webhook import EVENTS
 class Event:
     """A line to be written. `type` is `job.<what happened>`; `data` holds what a reader may see.
 
-    The id is made before the transaction, so that a commit whose answer was lost can be looked up.
+    Either `job_id` or `batch_id` says whose it is; `attempt` is 0 in an event of a batch. The id is made before the
+    transaction, so that a commit whose answer was lost can be looked up.
     """
 
-    job_id: str
+    job_id: str | None
     tenant_id: str
     attempt: int
     type: str
     data: dict[str, Any]
+    batch_id: str | None = None
     id: str = field(default_factory=lambda: new_id("evt"))
 
 
@@ -38,6 +40,7 @@ def add_events(connection: sa.Connection, events: Sequence[Event]) -> None:
         {
             "id": event.id,
             "job_id": event.job_id,
+            "batch_id": event.batch_id,
             "tenant_id": event.tenant_id,
             "attempt": event.attempt,
             "type": event.type,
@@ -46,7 +49,9 @@ def add_events(connection: sa.Connection, events: Sequence[Event]) -> None:
         for event in events
     ]
     insert_all(connection, job_events, rows)
-    write_deliveries(connection, [event.id for event in events if event.type in EVENTS])
+    told = [event for event in events if event.type in EVENTS]
+    write_deliveries(connection, [event.id for event in told if event.batch_id is None])
+    write_batch_deliveries(connection, [event.id for event in told if event.batch_id is not None])
 
 
 def known_events(connection: sa.Connection, ids: Sequence[str]) -> set[str]:

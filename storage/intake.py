@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from storage.also import add_rows
-from storage.copies import KEY_SECONDS, Trace, original_of
-from storage.database import db_now
+from storage.copies import Trace, original_of
 from storage.errors import CoolingDown, IdempotencyConflict, QueueFull, TenantNotFound, TenantSuspended
 from storage.events import Event, add_events
+from storage.idempotency import Keys
 from storage.job import Job, JobState, NewJob
 from storage.measure_store import suspension
+from storage.new_rows import row_of, stored
 from storage.rows import job_of
-from storage.strike import Strike
-from storage.strike_store import earned, recent_strikes
-from storage.tables import idempotency_keys, jobs, tenants
+from storage.strike import Gate, Strike
+from storage.strike_store import earned, recent_strikes, struck_users
+from storage.tables import jobs, tenants
 from storage.tags import draw_tags
+from storage.webhook_rows import now_of
 
 QUEUE_FULL_SECONDS = 10.0
 
@@ -33,6 +36,14 @@ class Submitted:
 
 
 Answer = Submitted | Exception
+
+
+class _Copy(NamedTuple):
+    """By what a request is known again within one transaction; without a key, only one that says it is a retry is."""
+
+    tenant_id: str
+    key: str | None
+    fingerprint: str
 
 
 def _found(row: sa.Row[Any], new: NewJob) -> Submitted:
@@ -62,9 +73,14 @@ class Intake:
             .with_for_update(key_share=True)
         )
         self._tenants = {row.id: row for row in connection.execute(locked)}
+        self._now = now_of(connection)
         self._room = {row.id: self._room_of(row) for row in self._tenants.values()}
+        self._keys = Keys(connection, news)
+        self._twins: dict[_Copy, NewJob] = {}
         self._fresh: list[NewJob] = []
         self._strikes: dict[tuple[str, str], list[Strike]] = {}
+        self._earned: dict[tuple[str, str | None], list[Strike]] = defaultdict(list)
+        self._struck: dict[str, set[str]] = {}
 
     def answers(self) -> list[Answer]:
         """What became of each request, in order."""
@@ -76,45 +92,43 @@ class Intake:
             elif (found := self._copy_of(new) or self._refusal(new)) is not None:
                 answers[new.id] = found
             else:
-                self._fresh.append(new)
-                self._remember_key(new)
-        for row in self._insert(self._fresh):
-            answers[row.id] = Submitted(job_of(row))
+                self._take(new)
+        for job in self._insert(self._fresh):
+            answers[job.id] = Submitted(job)
         for copy, original in copies.items():
             answers[copy] = replace(stored_job(answers[original]), replayed=True)
         return [answers[new.id] for new in self._news]
 
     def _twin_of(self, new: NewJob) -> NewJob | None:
         """The same request among those that this very transaction stores."""
-        for other in self._fresh:
-            alike = (other.tenant_id, other.idempotency_key, other.fingerprint) == (
-                new.tenant_id,
-                new.idempotency_key,
-                new.fingerprint,
-            )
-            if alike and new.fingerprint is not None and (new.idempotency_key is not None or new.is_retry):
-                return other
-        return None
+        if new.fingerprint is None:
+            return None
+        copy = _Copy(new.tenant_id, new.idempotency_key, new.fingerprint)
+        twin = self._twins.get(copy)
+        return twin if new.idempotency_key is not None or new.is_retry else None
 
     def _copy_of(self, new: NewJob) -> Answer | None:
-        trace = Trace(new.tenant_id, new.fingerprint, new.idempotency_key, new.is_retry)
-        try:
-            row = original_of(self._connection, trace)
-        except IdempotencyConflict as conflict:
-            return conflict
+        if new.idempotency_key is not None:
+            return self._known_key(new)
+        row = original_of(self._connection, Trace(new.tenant_id, new.fingerprint, None, new.is_retry))
         return None if row is None else _found(row, new)
 
-    def _remember_key(self, new: NewJob) -> None:
-        if new.idempotency_key is None:
-            return
-        values = {"tenant_id": new.tenant_id, "key": new.idempotency_key, "fingerprint": new.fingerprint}
-        # The keeper removes keys that are past their day, but not to the second.
-        past = sa.delete(idempotency_keys).where(
-            idempotency_keys.c.tenant_id == new.tenant_id, idempotency_keys.c.key == new.idempotency_key
-        )
-        self._connection.execute(past.where(idempotency_keys.c.created_at <= db_now(-KEY_SECONDS)))
-        made = sa.insert(idempotency_keys).values(**values, job_id=new.id, created_at=db_now())
-        self._connection.execute(made)
+    def _known_key(self, new: NewJob) -> Answer | None:
+        fingerprint = self._keys.fingerprint(new)
+        if fingerprint is None:
+            return None
+        if fingerprint != new.fingerprint:
+            return IdempotencyConflict(f"the idempotency key {new.idempotency_key!r} was used for another request")
+        return _found(self._keys.original(new), new)
+
+    def _take(self, new: NewJob) -> None:
+        self._fresh.append(new)
+        self._keys.remember(new)
+        for strike in map(earned, new.also):
+            if strike is not None:
+                self._earned[strike.tenant_id, strike.user].append(strike)
+        if new.fingerprint is not None:
+            self._twins.setdefault(_Copy(new.tenant_id, new.idempotency_key, new.fingerprint), new)
 
     def _refusal(self, new: NewJob) -> Exception | None:
         if new.tenant_id not in self._tenants:
@@ -137,13 +151,18 @@ class Intake:
             return None
         caller = (new.tenant_id, new.user)
         if caller not in self._strikes:
-            read = recent_strikes(self._connection, *caller, new.gate.window_seconds, new.gate.limit)
-            self._strikes[caller] = read
+            self._strikes[caller] = self._read_strikes(new.gate, *caller)
         # Those of this very transaction, which no query sees yet, come on top.
-        fresh = (strike for other in self._fresh for strike in map(earned, other.also) if strike is not None)
-        theirs = [strike for strike in fresh if (strike.tenant_id, strike.user) == caller]
-        seconds = new.gate.seconds_to_wait([*theirs, *self._strikes[caller]])
+        seconds = new.gate.seconds_to_wait([*self._earned[caller], *self._strikes[caller]])
         return CoolingDown("requests of this end-user were refused too often", seconds) if seconds > 0 else None
+
+    def _read_strikes(self, gate: Gate, tenant_id: str, user: str) -> list[Strike]:
+        if tenant_id not in self._struck:
+            users = {new.user for new in self._news if new.tenant_id == tenant_id and new.user is not None}
+            self._struck[tenant_id] = struck_users(self._connection, tenant_id, users, gate.window_seconds)
+        if user not in self._struck[tenant_id]:
+            return []
+        return recent_strikes(self._connection, tenant_id, user, gate.window_seconds, gate.limit)
 
     def _room_of(self, tenant: sa.Row[Any]) -> int | None:
         if tenant.max_queued is None:
@@ -154,58 +173,18 @@ class Intake:
         count = self._connection.scalar(sa.select(sa.func.count()).select_from(looked_at))
         return int(tenant.max_queued) - (count or 0)
 
-    def _insert(self, fresh: Sequence[NewJob]) -> Sequence[sa.Row[Any]]:
+    def _insert(self, fresh: Sequence[NewJob]) -> list[Job]:
         if not fresh:
             return []
         weights = {tenant_id: tenant.weight for tenant_id, tenant in self._tenants.items()}
-        keys = draw_tags(self._connection, fresh, weights)
-        rows: list[sa.Row[Any]] = []
-        for ended in (False, True):
-            times = {"not_before": db_now(), "created_at": db_now()} | ({"finished_at": db_now()} if ended else {})
-            some = [_row(new, keys[new.id]) for new in fresh if (new.state is JobState.BLOCKED) == ended]
-            if some:
-                statement = _insert_statement(times)
-                rows += self._connection.execute(statement.returning(jobs), some).all()
-        events = [_event(new) for new in fresh]
-        add_events(self._connection, events)
+        tags = draw_tags(self._connection, fresh, weights)
+        # No RETURNING: for many rows it takes one long statement, which costs more to put together than to run.
+        self._connection.execute(sa.insert(jobs), [row_of(new, tags[new.id], self._now) for new in fresh])
+        self._keys.write()
+        add_events(self._connection, [_event(new) for new in fresh])
         add_rows(self._connection, (row for new in fresh for row in new.also))
-        return rows
-
-
-def _insert_statement(times: dict[str, Any]) -> sa.Insert:
-    # The deadline is a number of seconds in the parameters and a moment by the database's clock in the row.
-    deadline = sa.cast(sa.bindparam("deadline_seconds"), sa.Float)
-    return sa.insert(jobs).values(**times, deadline_at=sa.case((deadline.is_(None), None), else_=db_now(deadline)))
+        return [stored(new, self._now) for new in fresh]
 
 
 def _event(new: NewJob) -> Event:
     return Event(new.id, new.tenant_id, 0, f"job.{new.state}", {"held_at": new.held_at} if new.held_at else {})
-
-
-def _row(new: NewJob, key: float) -> dict[str, Any]:
-    return {
-        "id": new.id,
-        "tenant_id": new.tenant_id,
-        "state": new.state,
-        "held_at": new.held_at,
-        "priority": new.priority,
-        "cost": new.cost,
-        "fair_key": key,
-        "model_alias": new.params.model,
-        "model": new.model,
-        "deadline_seconds": new.deadline_seconds,
-        "steps": new.params.actual_steps,
-        "params": new.params.model_dump(mode="json"),
-        "image_key": new.image_key,
-        "mask_key": new.mask_key,
-        "safety": new.safety,
-        "receipt": {},
-        "images": [],
-        "user": new.user,
-        "metadata": new.metadata,
-        "batch": new.batch,
-        "webhook_id": new.webhook_id,
-        "fingerprint": new.fingerprint,
-        "imprint": new.imprint,
-        "replaces": new.replaces,
-    }

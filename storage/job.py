@@ -127,14 +127,18 @@ class Order(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JobEvent:
-    """A line of a job's history. `type` is `job.<what happened>`; `data` holds what a reader may see."""
+    """A line of a job's history. `type` is `job.<what happened>`; `data` holds what a reader may see.
+
+    Where a tenant's whole history is read, some lines are of a batch: those have a `batch_id` and no `job_id`.
+    """
 
     id: str
-    job_id: str
+    job_id: str | None
     type: str
     attempt: int
     at: datetime
     data: dict[str, Any]
+    batch_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +149,8 @@ class NewJob:
     `fingerprint` is a hash of what was asked for, `idempotency_key` the caller's own, and `is_retry` says that the
     caller's client repeats itself. `state` is queued, held or blocked. `cost` is the estimate of UNet rows (steps x
     rows a step x images). `image_key` and `mask_key` name stored inputs; `mask_key` is None where the image's alpha
-    is the mask. `imprint` is by what a request like it is recognized; `gate` may refuse it for what its end-user has on
+    is the mask. `line` and `custom_id` are its place in the batch that it came with and the caller's name for it there.
+    `imprint` is by what a request like it is recognized; `gate` may refuse it for what its end-user has on
     record. `replaces` is the refused job that it carries on. `also` are rows that are inserted in the same commit,
     unless an earlier copy stands for the request.
     """
@@ -165,6 +170,8 @@ class NewJob:
     user: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
     batch: str | None = None
+    line: int | None = None
+    custom_id: str | None = None
     webhook_id: str | None = None
     fingerprint: str | None = None
     idempotency_key: str | None = None
@@ -211,6 +218,8 @@ class Job:
     imprint: dict[str, str] | None = None
     withdrawn_at: datetime | None = None
     replaces: str | None = None
+    line: int | None = None
+    custom_id: str | None = None
 
     @property
     def is_released(self) -> bool:

@@ -63,6 +63,13 @@ class JobReader:
         shown = tuple(job_of(row) for row in rows[:limit])
         return JobPage(shown, shown[-1].id if len(rows) > limit else None)
 
+    def labelled(self, tenant_id: str, label: str, *, after: str = "", limit: int) -> list[Job]:
+        """Up to `limit` of the tenant's jobs with this label, oldest first, newer than the job id `after`."""
+        mine = sa.and_(jobs.c.tenant_id == tenant_id, jobs.c.batch == label, jobs.c.id > after)
+        with self._database.reading() as connection:
+            rows = connection.execute(sa.select(jobs).where(mine).order_by(jobs.c.id).limit(limit)).all()
+        return [job_of(row) for row in rows]
+
     def due(self) -> dict[str, str]:
         """For each model alias with a job that could start now, the id of such a job: what the keeper rings for.
 

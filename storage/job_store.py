@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from storage.also import Row
+from storage.batch_tables import batches
 from storage.database import Database, db_now
 from storage.erasure import forget_prompts_on_record
 from storage.errors import JobNotFound
@@ -123,9 +124,11 @@ class JobStore:
         return job_of(_known(row, job_id))
 
     def cancel_batch(self, batch: str, tenant_id: str) -> CanceledBatch:
-        """The same for every job that carries the tenant's label `batch`."""
+        """The same for every job that carries the tenant's label `batch`; a batch that is being sent is closed."""
         mine = sa.and_(jobs.c.batch == batch, jobs.c.tenant_id == tenant_id)
+        its_row = sa.and_(batches.c.id == batch, batches.c.tenant_id == tenant_id, batches.c.closed_at.is_(None))
         with self._database.transaction() as connection:
+            connection.execute(sa.update(batches).where(its_row).values(closed_at=db_now()))
             return cancel_where(connection, mine)
 
     def _move(

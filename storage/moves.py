@@ -123,7 +123,7 @@ def _apply_all(connection: sa.Connection, moves: Sequence[Move]) -> bool:
 @functools.cache
 def _locks() -> sa.Select[tuple[str]]:
     mine = jobs.c.id.in_(sa.bindparam("ids", expanding=True))
-    return sa.select(jobs.c.id).where(mine).order_by(jobs.c.id).with_for_update()
+    return sa.select(jobs.c.id).where(mine).order_by(jobs.c.id).with_for_update(key_share=True)
 
 
 @functools.cache
@@ -133,7 +133,9 @@ def _statement(dialect: str, to: JobState, names: tuple[str, ...]) -> sa.sql.dml
     given = record_set(dialect, own + [(f"new_{name}", jobs.c[name].type) for name in names])
     mine = sa.and_(jobs.c.id == given.c.job_id, jobs.c.attempt == given.c.its_attempt)
     locked = sa.select(given).where(mine, jobs.c.state == JobState.RUNNING).order_by(jobs.c.id)
-    moved = locked.with_for_update(of=jobs).cte("moved").prefix_with("MATERIALIZED", dialect="postgresql")
+    moved = (
+        locked.with_for_update(of=jobs, key_share=True).cte("moved").prefix_with("MATERIALIZED", dialect="postgresql")
+    )
     values: dict[str, Any] = {name: moved.c[f"new_{name}"] for name in names}
     values |= {"state": to, "lease_owner": None, "lease_expires_at": None}
     if to in TERMINAL:
@@ -163,5 +165,5 @@ def in_order(guard: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
     An UPDATE by itself locks rows as it meets them. A beat and a finish that met the same rows the other way round
     would wait for each other until PostgreSQL's deadlock_timeout, a second, and one of them would fail.
     """
-    locked = sa.select(jobs.c.id).where(guard).order_by(jobs.c.id).with_for_update().cte("in_order")
+    locked = sa.select(jobs.c.id).where(guard).order_by(jobs.c.id).with_for_update(key_share=True).cte("in_order")
     return jobs.c.id.in_(sa.select(locked.prefix_with("MATERIALIZED", dialect="postgresql").c.id))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
+from storage.batch_tables import batches
 from storage.database import db_now
 from storage.record_set import record_set, rows_param
 from storage.tables import job_events, jobs
@@ -23,11 +24,31 @@ def write_deliveries(connection: sa.Connection, event_ids: Sequence[str]) -> Non
         connection.execute(_statement(connection.dialect.name), events)
 
 
+def write_batch_deliveries(connection: sa.Connection, event_ids: Sequence[str]) -> None:
+    """The same for events of batches."""
+    if event_ids:
+        events = rows_param([{"id": event_id} for event_id in event_ids])
+        connection.execute(_batch_statement(connection.dialect.name), events)
+
+
 @functools.cache
 def _statement(dialect: str) -> sa.Insert:
     # Built once: putting it together costs more than running it.
-    given = sa.select(record_set(dialect, [("id", job_events.c.id.type)]).c.id)
-    rows = sa.union_all(_to_endpoints(given), _to_own_endpoint(given))
+    given = _given(dialect)
+    return _insert(sa.union_all(_to_endpoints(given), _to_own_endpoint(given)))
+
+
+@functools.cache
+def _batch_statement(dialect: str) -> sa.Insert:
+    given = _given(dialect)
+    return _insert(sa.union_all(_to_endpoints(given), _to_own_endpoint_of_batch(given)))
+
+
+def _given(dialect: str) -> sa.Select[tuple[str]]:
+    return sa.select(record_set(dialect, [("id", job_events.c.id.type)]).c.id)
+
+
+def _insert(rows: sa.CompoundSelect[tuple[object, ...]]) -> sa.Insert:
     return sa.insert(webhook_deliveries).from_select(_COLUMNS, rows)
 
 
@@ -40,6 +61,13 @@ def _to_own_endpoint(given: sa.Select[tuple[str]]) -> sa.Select[tuple[object, ..
     # Apart from the others and by its primary key: a tenant may have one implicit endpoint for every job.
     named = job_events.join(jobs, jobs.c.id == job_events.c.job_id).join(
         webhook_endpoints, webhook_endpoints.c.id == jobs.c.webhook_id
+    )
+    return _rows().select_from(named).where(*_wanted(given))
+
+
+def _to_own_endpoint_of_batch(given: sa.Select[tuple[str]]) -> sa.Select[tuple[object, ...]]:
+    named = job_events.join(batches, batches.c.id == job_events.c.batch_id).join(
+        webhook_endpoints, webhook_endpoints.c.id == batches.c.webhook_id
     )
     return _rows().select_from(named).where(*_wanted(given))
 

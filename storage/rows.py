@@ -45,9 +45,11 @@ def job_of(row: Row[Any]) -> Job:
         imprint=row.imprint,
         withdrawn_at=row.withdrawn_at,
         replaces=row.replaces,
+        line=row.line,
+        custom_id=row.custom_id,
     )
 
 
 def event_of(row: Row[Any]) -> JobEvent:
     """The JobEvent in a row of `job_events`."""
-    return JobEvent(id=row.id, job_id=row.job_id, type=row.type, attempt=row.attempt, at=row.at, data=row.data)
+    return JobEvent(**{name: getattr(row, name) for name in JobEvent.__slots__})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -50,6 +50,13 @@ def recent_strikes(
     return [_strike(row) for row in connection.execute(newest)]
 
 
+def struck_users(connection: sa.Connection, tenant_id: str, users: Collection[str], window_seconds: float) -> set[str]:
+    """Those of these end-users that have any strikes: most have none, and one look says so for all."""
+    recent = sa.and_(strikes.c.tenant_id == tenant_id, _COUNTS, strikes.c.at > db_now(-window_seconds))
+    found = sa.select(strikes.c.user).where(recent, strikes.c.user.in_(users)).distinct()
+    return set(connection.scalars(found)) if users else set()
+
+
 class StrikeStore:
     """What is on record of callers. Every method raises DatabaseUnavailable."""
 
@@ -62,10 +69,36 @@ class StrikeStore:
         """At most `limit` strikes of the caller, and the length of the run on which the tenant's last
         `tenant_strikes` fell: `requests` + 1 when it is longer than `requests`, None when there are not so many.
         """
+        several = self.pasts(
+            tenant_id,
+            [user],
+            window_seconds=window_seconds,
+            limit=limit,
+            tenant_strikes=tenant_strikes,
+            requests=requests,
+        )
+        return several[user]
+
+    def pasts(
+        self,
+        tenant_id: str,
+        users: Collection[str | None],
+        *,
+        window_seconds: float,
+        limit: int,
+        tenant_strikes: int,
+        requests: int,
+    ) -> dict[str | None, Past]:
+        """The same for several callers of one tenant."""
         with self._database.reading() as connection:
-            own = recent_strikes(connection, tenant_id, user, window_seconds, limit)
             run = _run(connection, tenant_id, window_seconds, tenant_strikes, requests)
-        return Past(tuple(own), run)
+            named = {user for user in users if user is not None}
+            asked = struck_users(connection, tenant_id, named, window_seconds) if len(named) > 1 else named
+            own = {
+                user: recent_strikes(connection, tenant_id, user, window_seconds, limit)
+                for user in asked | ({None} & set(users))
+            }
+        return {user: Past(tuple(own.get(user, ())), run) for user in users}
 
     def page(self, tenant_id: str, user: str | None, limit: int) -> list[Strike]:
         """The newest strikes of a tenant, or of one of its end-users, lifted ones included."""

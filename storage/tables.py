@@ -164,6 +164,9 @@ jobs = sa.Table(
     sa.Column("user", sa.String(100)),
     sa.Column("metadata", Json, nullable=False),
     sa.Column("batch", Id),
+    # Its place in the body that the batch came in, from 1, and the caller's name for it there.
+    sa.Column("line", sa.Integer),
+    sa.Column("custom_id", sa.String(64)),
     # The endpoint that the job itself named; no foreign key, see storage/webhook_tables.py.
     sa.Column("webhook_id", Id),
     # What was asked for, hashed, to know a request that is sent again; NULL where nobody would repeat it.
@@ -198,6 +201,8 @@ jobs = sa.Table(
     partial_index("ix_jobs_tenant_queued", "tenant_id", where="state = 'queued'"),
     partial_index("ix_jobs_tenant_running", "tenant_id", where="state = 'running'"),
     partial_index("ix_jobs_kept", "finished_at", where="finished_at IS NOT NULL AND erased_at IS NULL"),
+    # How a batch stands is a count in this index alone; whether it has ended, three looks into it.
+    partial_index("ix_jobs_batch_state", "tenant_id", "batch", "state", where="batch IS NOT NULL"),
     partial_index("ix_jobs_held", "id", where="state = 'held'"),
     partial_index("ix_jobs_running", "lease_expires_at", where="state = 'running'"),
     # The largest key ever claimed of a model is its virtual time: one look at the end of this index.
@@ -207,11 +212,14 @@ jobs = sa.Table(
     ),
 )
 
+# The history of a tenant: of its jobs and, where `job_id` is NULL, of its batches.
 job_events = sa.Table(
     "job_events",
     metadata,
     sa.Column("id", Id, primary_key=True),
-    sa.Column("job_id", Id, sa.ForeignKey("jobs.id"), nullable=False),
+    sa.Column("job_id", Id, sa.ForeignKey("jobs.id")),
+    # No foreign key: a batch is never removed.
+    sa.Column("batch_id", Id),
     sa.Column("tenant_id", Id, nullable=False),
     sa.Column("type", sa.String(40), nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False),

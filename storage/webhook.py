@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from storage.batch import BATCH_FINISHED
+
 # The default: what a caller waits for, and what a person must look at.
 DEFAULT_EVENTS = (
     "job.blocked",
@@ -17,7 +19,7 @@ DEFAULT_EVENTS = (
     "job.succeeded",
     "job.withdrawn",
 )
-EVENTS = (*DEFAULT_EVENTS, "job.started")
+EVENTS = (*DEFAULT_EVENTS, "job.started", BATCH_FINISHED)
 TEST_EVENT = "webhook.test"
 # Stands, where an endpoint's id is asked for, for every endpoint that a job's own `webhook_url` made.
 DEFAULT = "default"
@@ -78,7 +80,7 @@ class Claimed:
 
     `payload` is None before the first attempt; `happened_at` is the time of the event. `secrets` are all that are
     valid now, newest first. `is_wanted` is False when the endpoint was disabled or deleted in the meantime, `is_own`
-    is True when the job itself named the URL.
+    is True when the job itself named the URL. `batch_id` is that of an event of a batch.
     """
 
     delivery: Delivery
@@ -88,6 +90,7 @@ class Claimed:
     happened_at: datetime
     is_wanted: bool
     is_own: bool
+    batch_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

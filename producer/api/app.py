@@ -10,8 +10,9 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from producer.api import faults
+from producer.api import batches, faults
 from producer.api.address_limit import AddressLimit
+from producer.api.batch_stream import CODE as BATCHES_FULL
 from producer.api.detect import Examiners
 from producer.api.last_resort import LastResort
 from producer.api.limits import BodyLimit
@@ -19,9 +20,13 @@ from producer.api.openapi import openapi
 from producer.api.resources import IDENTITY, include
 from producer.api.streams import Streams
 from producer.dialects.doors import open_doors
+from producer.places import Places
 from producer.services import Services
 
 GRACE_SECONDS = 5
+# Sent at the same time to one process.
+MOST_BATCHES, MOST_BATCHES_A_TENANT = 8, 2
+MOST_DOWNLOADS, MOST_DOWNLOADS_A_TENANT = 16, 4
 
 
 def create_app(services: Services) -> FastAPI:
@@ -45,7 +50,10 @@ def create_app(services: Services) -> FastAPI:
     app.state.streams = Streams(services)
     app.state.strangers = AddressLimit(services.settings.public_detect_per_minute)
     app.state.examiners = Examiners()
-    app.add_middleware(BodyLimit, limit=services.settings.max_body_bytes)
+    app.state.downloads = Places("downloads", MOST_DOWNLOADS, MOST_DOWNLOADS_A_TENANT, code=BATCHES_FULL, seconds=5.0)
+    app.state.batches = Places("batches", MOST_BATCHES, MOST_BATCHES_A_TENANT, code=BATCHES_FULL, seconds=5.0)
+    larger = {batches.router.prefix: services.settings.max_batch_bytes}
+    app.add_middleware(BodyLimit, limit=services.settings.max_body_bytes, larger=larger)
     app.add_middleware(LastResort)
     faults.install(app)
     include(app)

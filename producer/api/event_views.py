@@ -12,11 +12,11 @@ from storage.live import Live
 
 
 class EventView(BaseModel):
-    """Something that happened to a job and stands in its history."""
+    """Something that happened to a job, or to a batch, and stands in the history."""
 
     id: str = Field(description="Also the `id:` of the message, for Last-Event-ID.")
-    type: str = Field(description="`job.` and what happened.", examples=["job.started"])
-    job: str
+    type: str = Field(description="`job.` or `batch.` and what happened.", examples=["job.started"])
+    job: str | None = Field(description="Null of an event of a batch.")
     attempt: int
     at: datetime
     data: dict[str, Any] = Field(description="Details, such as `code` of an error or `reason` of another try.")

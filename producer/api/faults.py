@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import cast
 
 from fastapi import FastAPI, Request
@@ -15,6 +17,8 @@ from producer.api.problems import problem_response, refusal_response
 from producer.api.streams import COME_AGAIN_SECONDS, StreamsFull
 from producer.errors import NotAppealable, Refusal
 from storage.errors import (
+    BatchClosed,
+    BatchNotFound,
     CoolingDown,
     DatabaseUnavailable,
     DeliveryNotFound,
@@ -35,7 +39,10 @@ from storage.errors import (
 
 _HTTP_CODES = {404: "route_not_found", 405: "method_not_allowed"}
 
+_Answer = Callable[[Exception], JSONResponse]
+
 _PLAIN_CODES: dict[type[Exception], tuple[str, str]] = {
+    BatchNotFound: ("batch_not_found", "There is no such batch for this key."),
     WebhookNotFound: ("webhook_not_found", "There is no such webhook for this key."),
     DeliveryNotFound: ("delivery_not_found", "There is no such delivery of this webhook."),
     WebhookDisabled: ("webhook_disabled", "Nothing is sent to this webhook while it is disabled."),
@@ -47,24 +54,31 @@ _PLAIN_CODES: dict[type[Exception], tuple[str, str]] = {
 
 def install(app: FastAPI) -> None:
     """Registers a handler for each kind of exception."""
-    app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(JobNotFound, _job_not_found)
-    app.add_exception_handler(NotAppealable, _not_appealable)
-    app.add_exception_handler(TenantSuspended, _suspended)
     app.add_exception_handler(FileMissing, _file_unknown)
-    app.add_exception_handler(FileInUse, _file_in_use)
-    app.add_exception_handler(LimitReached, _limit_reached)
     app.add_exception_handler(StreamsFull, _streams_full)
-    app.add_exception_handler(IdempotencyConflict, _key_reused)
     for kind in _PLAIN_CODES:
         app.add_exception_handler(kind, _plain_fault)
-    app.add_exception_handler(ObjectStoreUnavailable, _storage_unavailable)
-    app.add_exception_handler(DatabaseUnavailable, _storage_unavailable)
+    for kind, answer in _ANSWERS.items():
+        app.add_exception_handler(kind, partial(_answered, answer))
 
 
-def _refused(_request: Request, error: Exception) -> JSONResponse:
+def problem_of(error: Exception) -> JSONResponse:
+    """The answer to an error that belongs to one line of a batch; one that nobody foresaw is `internal`."""
+    answers = (_ANSWERS[kind] for kind in type(error).__mro__ if kind in _ANSWERS)
+    answer = next(answers, None)
+    if answer is not None:
+        return answer(error)
+    return problem_response("internal", "Something went wrong on our side with this line. Send it again.")
+
+
+def _answered(answer: _Answer, _request: Request, error: Exception) -> JSONResponse:
+    return answer(error)
+
+
+def _refused(error: Exception) -> JSONResponse:
     return refusal_response(cast(Refusal, error))
 
 
@@ -83,27 +97,27 @@ def _job_not_found(request: Request, _error: Exception) -> JSONResponse:
     return problem_response("job_not_found", f"There is no job {request.path_params.get('job_id', '')} for this key.")
 
 
-def _not_appealable(_request: Request, error: Exception) -> JSONResponse:
+def _not_appealable(error: Exception) -> JSONResponse:
     return problem_response("not_appealable", str(error))
 
 
-def _suspended(_request: Request, error: Exception) -> JSONResponse:
+def _suspended(error: Exception) -> JSONResponse:
     return problem_response("tenant_suspended", str(error))
+
+
+def _file_in_use(_error: Exception) -> JSONResponse:
+    return problem_response("file_in_use", "A job that has not ended needs this file.")
 
 
 def _file_unknown(request: Request, _error: Exception) -> JSONResponse:
     return problem_response("file_unknown", f"There is no file {request.path_params.get('file_id', '')} for this key.")
 
 
-def _file_in_use(_request: Request, _error: Exception) -> JSONResponse:
-    return problem_response("file_in_use", "A job that has not ended needs this file.")
-
-
 def _plain_fault(_request: Request, error: Exception) -> JSONResponse:
     return problem_response(*_PLAIN_CODES[type(error)])
 
 
-def _limit_reached(_request: Request, error: Exception) -> JSONResponse:
+def _limit_reached(error: Exception) -> JSONResponse:
     limit = cast(LimitReached, error)
     if isinstance(limit, CoolingDown):
         return _cooling_down(limit)
@@ -124,12 +138,31 @@ def _streams_full(_request: Request, _error: Exception) -> JSONResponse:
     return problem_response("streams_full", detail, headers={"Retry-After": str(COME_AGAIN_SECONDS)})
 
 
-def _key_reused(_request: Request, _error: Exception) -> JSONResponse:
+def _key_reused(_error: Exception) -> JSONResponse:
     # The key itself is the caller's; it is not repeated into logs and error pages.
     detail = "This Idempotency-Key was sent with another request in the last 24 hours; send a new one with this one."
     return problem_response("idempotency_key_reused", detail)
 
 
-def _storage_unavailable(_request: Request, _error: Exception) -> JSONResponse:
+def _storage_unavailable(_error: Exception) -> JSONResponse:
     # The error's own text may name buckets and hosts; it goes to the log, not to the caller.
     return problem_response("storage_unavailable", "Nothing can be stored or read now. Try again in a few seconds.")
+
+
+def _batch_closed(_error: Exception) -> JSONResponse:
+    return problem_response(
+        "batch_closed", "This batch takes no more lines: it was canceled, or is sent anew elsewhere."
+    )
+
+
+_ANSWERS: dict[type[Exception], _Answer] = {
+    Refusal: _refused,
+    NotAppealable: _not_appealable,
+    TenantSuspended: _suspended,
+    FileInUse: _file_in_use,
+    LimitReached: _limit_reached,
+    IdempotencyConflict: _key_reused,
+    BatchClosed: _batch_closed,
+    ObjectStoreUnavailable: _storage_unavailable,
+    DatabaseUnavailable: _storage_unavailable,
+}

@@ -25,13 +25,14 @@ REPLAYED_HEADER = "Idempotent-Replayed"
 MAX_KEY_CHARS = 255
 # Sent by the OpenAI and Stainless clients, and by hand-written ones; each counts from 0 for the first try.
 RETRY_HEADERS = ("x-stainless-retry-count", "retry-attempt", "x-retry-count")
+KEY_PARAMETER: dict[str, Any] = {
+    "name": KEY_HEADER,
+    "in": "header",
+    "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_CHARS},
+    "description": "Yours for this one request; sent again with it, it gets the same answer for 24 hours.",
+}
 PARAMETERS: list[dict[str, Any]] = [
-    {
-        "name": KEY_HEADER,
-        "in": "header",
-        "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_CHARS},
-        "description": "Yours for this one request; sent again with it, it gets the same answer for 24 hours.",
-    },
+    KEY_PARAMETER,
     *(
         {
             "name": name,
@@ -48,7 +49,7 @@ class Copies:
     """What the headers of one request say about copies of it. Raises Refusal `idempotency_key_invalid`."""
 
     def __init__(self, request: Request) -> None:
-        self.key = _key(request.headers.getlist(KEY_HEADER))
+        self.key = key_of(request)
         self.is_retry = any(_count(request.headers, name) > 0 for name in RETRY_HEADERS)
 
     def mark(self, order: Order) -> Order:
@@ -77,14 +78,20 @@ def accepted(job_id: str, answer: KeptAnswer, *, replayed: bool) -> Response:
     return Response(answer.body, answer.status, headers, media_type="application/json")
 
 
-def _key(values: list[str]) -> str | None:
+def key_of(request: Request) -> str | None:
+    """The `Idempotency-Key` of a request, None without one. Raises Refusal `idempotency_key_invalid`."""
+    values = request.headers.getlist(KEY_HEADER)
     if not values:
         return None
-    key = values[0]
-    if len(values) == 1 and 1 <= len(key) <= MAX_KEY_CHARS and key.isascii() and key.isprintable():
-        return key
+    if len(values) == 1 and is_key(values[0]):
+        return values[0]
     message = f"{KEY_HEADER} must be sent once and be 1 to {MAX_KEY_CHARS} printable ASCII characters; a UUID will do."
     raise Refusal("idempotency_key_invalid", message)
+
+
+def is_key(text: str) -> bool:
+    """Whether `text` may be an idempotency key."""
+    return 1 <= len(text) <= MAX_KEY_CHARS and text.isascii() and text.isprintable()
 
 
 def _count(headers: Mapping[str, str], name: str) -> int:

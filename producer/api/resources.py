@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from producer.api import (
+    batch_results,
     batches,
     detect,
     events,
@@ -28,7 +29,10 @@ API_VERSION = "1"
 TAGS = [
     {"name": "jobs", "description": "Submit, follow, cancel, download, erase."},
     {"name": "events", "description": "What happened to all your jobs, for whoever was away."},
-    {"name": "batches", "description": "Jobs with one label, taken together."},
+    {
+        "name": "batches",
+        "description": "Tens of thousands of jobs in one request, and jobs with one label, taken together.",
+    },
     {"name": "files", "description": "Pictures uploaded once and used by many jobs."},
     {"name": "review", "description": "Appeals and reports: a person's second look."},
     {"name": "detector", "description": "Where a picture comes from."},
@@ -38,7 +42,22 @@ TAGS = [
     {"name": "keys", "description": "API keys of your tenant."},
     {"name": "health", "description": "For load balancers and operators; no key needed."},
 ]
-RESOURCES = (jobs, images, events, feed, batches, files, detect, objections, webhooks, models, usage, keys, health)
+RESOURCES = (
+    jobs,
+    images,
+    events,
+    feed,
+    batch_results,
+    batches,
+    files,
+    detect,
+    objections,
+    webhooks,
+    models,
+    usage,
+    keys,
+    health,
+)
 
 
 def operation_id(route: APIRoute) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, JsonValue, field_validator
+from pydantic import AfterValidator, ConfigDict, Field, JsonValue, TypeAdapter, field_validator
 from pydantic_core import PydanticCustomError, to_json
 
 from producer.outbound.addresses import MAX_URL
@@ -56,8 +56,10 @@ def _bad_metadata(expected: str) -> PydanticCustomError:
     return PydanticCustomError("metadata_invalid", "Metadata takes {expected}.", {"expected": expected})
 
 
+Metadata = Annotated[dict[str, JsonValue], AfterValidator(_metadata)]
+METADATA: TypeAdapter[dict[str, JsonValue]] = TypeAdapter(Metadata)
 UserName = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(storable)]
-# As long as an id, since a batch will have one.
+# As long as the id of a batch, which is the label of its jobs.
 BatchLabel = Annotated[str, Field(min_length=1, max_length=40), AfterValidator(storable)]
 WebhookUrl = Annotated[str, Field(min_length=1, max_length=MAX_URL)]
 WebhookEvent = Literal[
@@ -71,6 +73,8 @@ WebhookEvent = Literal[
     "job.withdrawn",
 ]
 WebhookEvents = Annotated[list[WebhookEvent], Field(min_length=1, max_length=20)]
+EndpointEvent = Literal[WebhookEvent, "batch.finished"]
+EndpointEvents = Annotated[list[EndpointEvent], Field(min_length=1, max_length=20)]
 
 
 class JobFields(InpaintParams):
@@ -85,7 +89,7 @@ class JobFields(InpaintParams):
     user: UserName | None = Field(
         None, description="Your name for your end-user. Only a pseudonym of it is stored and shown."
     )
-    metadata: Annotated[dict[str, JsonValue], AfterValidator(_metadata)] = Field(
+    metadata: Metadata = Field(
         default_factory=dict, description="Anything of yours: at most 16 keys and 4096 bytes of JSON."
     )
     batch: BatchLabel | None = Field(None, description="A label that groups jobs; `GET /v1/jobs?batch=` lists them.")

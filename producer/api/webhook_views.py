@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 from pydantic_core import PydanticCustomError
 
 from producer.api.queries import UtcTime
-from producer.api.schemas import WebhookEvents, WebhookUrl
+from producer.api.schemas import EndpointEvents, WebhookUrl
 from storage.webhook import Attempt, Delivery, DeliveryState, Endpoint, Secret
 
 DAY = 86_400.0
@@ -25,12 +25,12 @@ def _with_example(example: dict[str, JsonValue]) -> ConfigDict:
 
 
 class NewWebhook(_Closed):
-    """An endpoint that is told of all jobs of the tenant."""
+    """An endpoint that is told of all jobs and batches of the tenant."""
 
     model_config = _with_example({"url": "https://example.org/inpaintd", "events": ["job.succeeded"]})
 
     url: WebhookUrl = Field(description="https, of a public host.", examples=["https://example.org/inpaintd"])
-    events: WebhookEvents | None = Field(None, description="Which events; unset: every end, and `job.held`.")
+    events: EndpointEvents | None = Field(None, description="Which events; unset: every end, and `job.held`.")
 
 
 class WebhookChange(_Closed):
@@ -39,7 +39,7 @@ class WebhookChange(_Closed):
     model_config = _with_example({"disabled": False})
 
     url: WebhookUrl | None = None
-    events: WebhookEvents | None = None
+    events: EndpointEvents | None = None
     disabled: bool | None = Field(None, description="True: send nothing, and fail what waits. False: send again.")
 
 

@@ -10,8 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 import structlog
 
 from producer.keeper.keeper import Duty
-from producer.webhooks.payload import job_payload
+from producer.webhooks.payload import batch_payload, job_payload
 from producer.webhooks.sender import Sender
+from storage.batch_store import BatchStore
 from storage.delivery_store import DeliveryStore
 from storage.errors import JobNotFound
 from storage.failpoints import reach
@@ -36,6 +37,7 @@ class Courier:
         self,
         deliveries: DeliveryStore,
         jobs: JobReader,
+        batches: BatchStore,
         sender: Sender,
         threads: int = THREADS,
         foreign_body: Callable[[Job], str | None] = lambda _job: None,
@@ -43,6 +45,7 @@ class Courier:
         """`foreign_body` gives the body for a URL that the job itself named in another tongue; None: it was in ours."""
         self._deliveries = deliveries
         self._jobs = jobs
+        self._batches = batches
         self._sender = sender
         self._foreign_body = foreign_body
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="webhook")
@@ -111,15 +114,25 @@ class Courier:
 
     def _body(self, claimed: Claimed) -> str | None:
         delivery = claimed.delivery
-        if claimed.payload is not None or delivery.job_id is None:
+        if claimed.payload is not None:
             return claimed.payload
+        body = self._of_batch(claimed) if delivery.job_id is None else self._of_job(claimed, delivery.job_id)
+        return None if body is None else self._deliveries.freeze(delivery.id, body)
+
+    def _of_job(self, claimed: Claimed, job_id: str) -> str | None:
         try:
-            job = self._jobs.get(delivery.job_id, delivery.tenant_id)
+            job = self._jobs.get(job_id, claimed.delivery.tenant_id)
         except JobNotFound:
             return None
         body = self._foreign_body(job) if claimed.is_own else None
-        body = body or job_payload(delivery.type, claimed.happened_at, job)
-        return self._deliveries.freeze(delivery.id, body)
+        return body or job_payload(claimed.delivery.type, claimed.happened_at, job)
+
+    def _of_batch(self, claimed: Claimed) -> str | None:
+        if claimed.batch_id is None:
+            return None
+        tenant_id = claimed.delivery.tenant_id
+        batch, tally = self._batches.get(claimed.batch_id, tenant_id), self._batches.tally(claimed.batch_id, tenant_id)
+        return batch_payload(claimed.delivery.type, claimed.happened_at, batch, tally)
 
 
 def delivering(courier: Courier) -> Duty:

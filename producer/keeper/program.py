@@ -11,6 +11,7 @@ from redis import Redis
 
 from producer.dialects.hooks import body_in_dialect
 from producer.keeper.audit import erasing_columns, sealing
+from producer.keeper.batches import finishing
 from producer.keeper.cases import closing_cases
 from producer.keeper.deliver import Courier, delivering
 from producer.keeper.erase import (
@@ -36,6 +37,7 @@ from producer.shredder import Shredder
 from producer.webhooks.sender import Sender
 from safety.policy import Policy
 from storage.audit_store import AuditStore
+from storage.batch_store import BatchStore
 from storage.broker import Doorbell
 from storage.database import Database
 from storage.delivery_store import DeliveryStore
@@ -112,6 +114,7 @@ def duties(
         delivering(_courier(connections, producer)),
         forecasting(Forecaster(connections.database)),
         adding_up(UsageStore(connections.database), stop),
+        finishing(BatchStore(connections.database)),
         sealing(AuditStore(connections.database), stop),
         erasing_columns(AuditStore(connections.database), policy.retention.model_dump(exclude={"marks"}), stop),
     ]
@@ -123,9 +126,11 @@ def duties(
 
 def _courier(connections: Connections, settings: ProducerSettings) -> Courier:
     sender = Sender(AddressGuard(settings.allowed_addresses))
+    database = connections.database
     return Courier(
-        DeliveryStore(connections.database),
-        JobReader(connections.database),
+        DeliveryStore(database),
+        JobReader(database),
+        BatchStore(database),
         sender,
         foreign_body=lambda job: body_in_dialect(job, settings.public_url or ""),
     )

@@ -1,4 +1,4 @@
-"""What a webhook says: `{"type", "timestamp", "data"}`, where data is the job as GET /v1/jobs/{id} shows it."""
+"""What a webhook says: `{"type", "timestamp", "data"}`, where data is the job, or the batch, as GET shows it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from producer.api.batch_views import batch_view
 from producer.api.views import job_view
+from storage.batch import Batch, Tally
 from storage.job import Job
 
 MAX_BYTES = 20_000
@@ -29,6 +31,11 @@ def job_payload(event: str, happened_at: datetime, job: Job) -> str:
         _shorten(data, name)
         data["shortened"] = shortened = [*shortened, name]
     return payload(event, happened_at, data)
+
+
+def batch_payload(event: str, happened_at: datetime, batch: Batch, tally: Tally) -> str:
+    """JSON of an event of a batch, with the batch as GET /v1/batches/{id} shows it; always far below MAX_BYTES."""
+    return payload(event, happened_at, batch_view(batch, tally).model_dump(mode="json"))
 
 
 def payload(event: str, happened_at: datetime, data: dict[str, Any]) -> str:

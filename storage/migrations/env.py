@@ -5,6 +5,7 @@ from alembic import context
 from storage import (
     audit_tables,
     bank_tables,
+    batch_tables,
     case_tables,
     forecast_tables,
     mark_tables,
@@ -19,6 +20,7 @@ from storage import (
 MODULES = (
     audit_tables,
     bank_tables,
+    batch_tables,
     case_tables,
     forecast_tables,
     mark_tables,

@@ -65,11 +65,13 @@ def test_jobs_succeed_in_one_place_of_the_worker_and_by_a_persons_word() -> None
         ("storage/job.py", "SUCCEEDED"),
         ("storage/job_store.py", "SUCCEEDED"),
         ("storage/review_store.py", "SUCCEEDED"),
+        ("storage/outlook.py", "SUCCEEDED"),
     }
     assert places(ast.Attribute, {"is_released"}) == {
         ("producer/api/views.py", "is_released"),
         ("producer/moderation/appeals.py", "is_released"),
         ("producer/review.py", "is_released"),
+        ("producer/zips.py", "is_released"),
     }
 
 

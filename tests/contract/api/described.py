@@ -76,7 +76,7 @@ def as_described(response: httpx.Response) -> None:
     content = declared[str(response.status_code)].get("content", {})
     media_type = response.headers.get("content-type", "").partition(";")[0]
     assert media_type in content or not content or not media_type, f"{name}: {media_type} is not described"
-    if media_type.endswith("json") and content:
+    if media_type in ("application/json", "application/problem+json") and content:
         response.read()
         validator = _validator(_pointer(fits[0], response.status_code, media_type))
         problems = [error.message for error in validator.iter_errors(response.json())]

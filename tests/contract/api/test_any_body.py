@@ -53,6 +53,23 @@ def test_any_object(tenant: Tenant, body: dict[str, Any]) -> None:
     answers_well(tenant, body)
 
 
+lines = st.binary(max_size=60) | st.dictionaries(names, values, max_size=4).map(lambda line: json.dumps(line).encode())
+
+
+@PATIENT
+@given(body=st.lists(lines, max_size=8).map(b"\n".join), key=st.none() | st.just("again"))
+def test_any_batch(tenant: Tenant, body: bytes, key: str | None) -> None:
+    headers = {"content-type": "application/x-ndjson"} | ({} if key is None else {"idempotency-key": key})
+    answer = tenant.http.post("/v1/batches", content=body, headers=headers)
+    *told, last = map(json.loads, answer.text.splitlines())
+    assert (answer.status_code, last["error"]) == (200, None)
+    assert [one["line"] for one in told] == [n for n, line in enumerate(body.split(b"\n"), 1) if line.strip()]
+    for one in told:
+        code = one.get("error", {}).get("code")
+        assert one["status"] == (202 if code is None else CODES[code].status) < 500
+    assert last["batch"]["lines"]["read"] == len(told)
+
+
 @PATIENT
 @given(name=names, value=values)
 def test_a_sound_request_with_one_field_of_any_value(tenant: Tenant, name: str, value: Any) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from storage.ids import new_id
 from storage.webhook import TEST_EVENT
+from tests.contract.api.batching import send, uploaded
 from tests.contract.api.described import Operation, operations
 from tests.contract.api.serving import Stack, Tenant, finish, photo, request
 from tests.contract.api.test_scopes import ask, statements
@@ -26,10 +27,8 @@ def a_job(owner: Tenant) -> str:
 
 
 def a_batch(owner: Tenant) -> str:
-    """A label with a job that waits."""
-    label = new_id("batch")
-    owner.accepted(batch=label)
-    return label
+    """A batch that was sent, with a job that waits."""
+    return str(send(owner, [{**uploaded(owner), "prompt": "a red circle"}]).batch["id"])
 
 
 def a_webhook(owner: Tenant) -> str:

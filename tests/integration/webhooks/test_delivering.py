@@ -14,9 +14,12 @@ import pytest
 import sqlalchemy as sa
 from standardwebhooks import Webhook
 
+from producer.keeper.batches import finishing
 from producer.keeper.deliver import Courier, delivering
 from producer.outbound.addresses import AddressGuard
 from producer.webhooks.sender import Sender
+from storage.batch import BATCH_FINISHED
+from storage.batch_store import BatchStore
 from storage.breaker import FAILURES
 from storage.database import Database, db_now
 from storage.delivery_log import DeliveryLog
@@ -49,7 +52,9 @@ class Office:
 
     def new_courier(self, threads: int = 8, seconds: float = 5.0) -> Courier:
         sender = Sender(AddressGuard(["127.0.0.1"]), seconds=seconds)
-        return Courier(DeliveryStore(self.database), JobReader(self.database), sender, threads)
+        return Courier(
+            DeliveryStore(self.database), JobReader(self.database), BatchStore(self.database), sender, threads
+        )
 
     def endpoint(self, url: str) -> str:
         return self.webhooks.create(self.desk.tenant_id, url, DEFAULT_EVENTS).id
@@ -116,6 +121,24 @@ def test_a_finished_job_is_told_signed_and_as_the_api_shows_it(database: Databas
     office.pass_time()
     office.send()
     assert len(receiver.received) == 1
+
+
+def test_the_end_of_a_batch_is_told_as_the_api_shows_it(office: Office, receiver: Receiver) -> None:
+    tenant_id, batches = office.desk.tenant_id, BatchStore(office.database)
+    own = office.webhooks.implicit(tenant_id, receiver.url(), [BATCH_FINISHED])
+    batch = batches.open(tenant_id, key=None, metadata={"season": "spring"}, webhook_id=own)
+    office.finish(batch=batch.id)
+    keep = finishing(batches).do
+    assert keep() == 0, "it is being sent"
+    batches.close(batch, complete=True)
+    assert [keep(), keep()] == [1, 0]
+    office.send()
+    (got,) = receiver.received
+    secret, *_ = office.webhooks.secrets("default", tenant_id)
+    said = Webhook(secret.text).verify(got.body, got.headers)
+    assert (said["type"], said["data"]["id"], said["data"]["status"]) == (BATCH_FINISHED, batch.id, "finished")
+    assert (said["data"]["metadata"], said["data"]["jobs"]["succeeded"]) == ({"season": "spring"}, 1)
+    assert datetime.fromisoformat(said["timestamp"]) >= datetime.fromisoformat(said["data"]["finished_at"])
 
 
 def test_a_failure_is_tried_again_with_the_same_id_and_body(office: Office, receiver: Receiver) -> None:
@@ -282,7 +305,8 @@ def test_a_test_arrives(office: Office, receiver: Receiver) -> None:
 
 
 def test_an_address_inside_is_logged_as_refused(office: Office, receiver: Receiver) -> None:
-    strict = Courier(DeliveryStore(office.database), JobReader(office.database), Sender(AddressGuard()))
+    database = office.database
+    strict = Courier(DeliveryStore(database), JobReader(database), BatchStore(database), Sender(AddressGuard()))
     hook = office.endpoint(f"https://localhost:{receiver.port}/")
     office.finish()
     strict.turn()

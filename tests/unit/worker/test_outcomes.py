@@ -35,10 +35,11 @@ def test_each_error_has_its_outcome(error: Exception, then: Then, code: str) -> 
 
 # Raised while a process starts, or by calls that a worker never makes; and RequestCanceled, which is settled elsewhere.
 ELSEWHERE = {
-    "AuditHeadMissing", "BankError", "BatchNotFound", "ClassifierError", "CoolingDown", "DeliveryNotFound",
-    "FileMissing", "IdempotencyConflict", "JobNotFound", "LimitReached", "ModelUnusable", "PolicyError", "QueueFull",
-    "RequestCanceled", "SettingsError", "TenantNotFound", "TooManyRequests", "TooManyWebhooks", "WebhookDisabled",
-    "WebhookNotFound",
+    "AuditHeadMissing", "BankError", "BatchClosed", "BatchNotFound", "CaseLost", "CaseNotFound", "ClassifierError",
+    "CoolingDown", "DeliveryNotFound", "EventNotFound", "FileInUse", "FileMissing", "IdempotencyConflict",
+    "JobNotFound", "KeyNotFound", "LimitReached", "ModelUnusable", "ModeratorNotFound", "NameTaken", "PolicyError",
+    "QueueFull", "RequestCanceled", "SettingsError", "TenantNotFound", "TenantSuspended", "TooManyRequests",
+    "TooManyWebhooks", "WebhookDisabled", "WebhookNotFound",
 }  # fmt: skip
 
 
