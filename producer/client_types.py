@@ -50,6 +50,33 @@ class Image(TypedDict):
     watermark_id: str | None
 
 
+class Statement(TypedDict):
+    """Why a person refused a request or took a result back; `text` says all of it."""
+
+    decision: Literal["refused", "withdrawn", "appeal_refused"]
+    automated: bool
+    rule: str
+    category: str
+    facts: list[str]
+    reason: str
+    policy: str
+    appeal_until: str | None
+    text: str
+
+
+class CaseView(TypedDict):
+    """An appeal or a report that waits for a moderator, or that one has decided."""
+
+    id: str
+    object: Literal["case"]
+    kind: Literal["held", "report", "appeal"]
+    status: Literal["open", "proposed", "decided", "closed"]
+    job: str
+    created_at: str
+    due_at: str
+    decided_at: str | None
+
+
 class Finding(TypedDict):
     """A rule of the policy that applied."""
 
@@ -67,6 +94,7 @@ class Safety(TypedDict):
     action: Literal["allow", "label", "review", "block"]
     policy: str
     findings: list[Finding]
+    statement: Statement | None
 
 
 class Failure(TypedDict):
@@ -100,6 +128,9 @@ class JobView(TypedDict):
     safety: Safety
     receipt: dict[str, Any]
     error: Failure | None
+    withdrawn_at: str | None
+    replaces: str | None
+    replaced_by: str | None
     links: dict[str, str]
 
 
@@ -146,6 +177,15 @@ class FileView(TypedDict):
     size: int
     width: int
     height: int
+
+
+class UploadView(TypedDict):
+    """Where to PUT the bytes of a file to come, and where to POST then."""
+
+    id: str
+    url: str
+    headers: dict[str, str]
+    complete: str
 
 
 class Shape(TypedDict):

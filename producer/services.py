@@ -7,15 +7,19 @@ from dataclasses import dataclass
 
 from producer.conduct import Conduct
 from producer.detect import Detector
+from producer.fetching import Fetcher
 from producer.inputs import InputShelf
+from producer.moderation.appeals import Appeals
+from producer.outbound.addresses import AddressGuard
 from producer.settings import ProducerSettings
 from producer.submit import Submitter
-from producer.webhooks.addresses import AddressGuard
+from producer.uploads import Uploads
 from safety.certificate import trust_anchors
 from safety.mark_keys import MarkKeys
 from safety.policy import load_policy
 from safety.settings import SafetySettings
 from storage.broker import Doorbell
+from storage.case_store import CaseStore
 from storage.database import Database
 from storage.delivery_log import DeliveryLog
 from storage.file_store import FileStore
@@ -29,6 +33,7 @@ from storage.settings import StorageSettings
 from storage.strike_store import StrikeStore
 from storage.submissions import Submissions
 from storage.tenant_store import TenantStore
+from storage.upload_store import UploadStore
 from storage.webhook_store import WebhookStore
 
 
@@ -47,11 +52,13 @@ class Services:
     reader: JobReader
     keys: KeyStore
     files: FileStore
+    uploads: Uploads
     webhooks: WebhookStore
     deliveries: DeliveryLog
     guard: AddressGuard
     models: Mapping[str, ModelDescriptor]
     submitter: Submitter
+    appeals: Appeals
     detector: Detector | None
 
     def close(self) -> None:
@@ -72,7 +79,7 @@ def open_services(storage: StorageSettings, safety: SafetySettings, producer: Pr
     doorbell = Doorbell(storage.redis_url)
     submissions, files = Submissions(database), FileStore(database, objects)
     webhooks, guard = WebhookStore(database), AddressGuard(producer.allowed_addresses)
-    shelf = InputShelf(files, objects, producer.max_pixels, policy.marking)
+    shelf = InputShelf(files, objects, producer.max_pixels, policy.marking, _fetcher(guard, producer))
     conduct = Conduct(StrikeStore(database), policy, producer.user_secret)
     return Services(
         settings=producer,
@@ -86,6 +93,7 @@ def open_services(storage: StorageSettings, safety: SafetySettings, producer: Pr
         reader=JobReader(database),
         keys=KeyStore(database),
         files=files,
+        uploads=Uploads(files, UploadStore(database), objects, producer.max_body_bytes, producer.max_pixels),
         webhooks=webhooks,
         deliveries=DeliveryLog(database),
         guard=guard,
@@ -93,7 +101,18 @@ def open_services(storage: StorageSettings, safety: SafetySettings, producer: Pr
         submitter=Submitter(
             submissions, shelf, doorbell, policy, models, conduct, producer.user_secret, webhooks, guard
         ),
+        appeals=Appeals(JobReader(database), CaseStore(database), policy),
         detector=_open_detector(database, objects, safety, producer),
+    )
+
+
+def _fetcher(guard: AddressGuard, settings: ProducerSettings) -> Fetcher:
+    return Fetcher(
+        guard,
+        max_bytes=settings.max_body_bytes,
+        seconds=settings.fetch_seconds,
+        places=settings.max_fetches,
+        tenant_places=settings.max_tenant_fetches,
     )
 
 

@@ -9,20 +9,18 @@ from typing import Any
 import sqlalchemy as sa
 
 from storage.also import add_rows
+from storage.copies import KEY_SECONDS, Trace, original_of
 from storage.database import db_now
-from storage.errors import CoolingDown, IdempotencyConflict, QueueFull, TenantNotFound
+from storage.errors import CoolingDown, IdempotencyConflict, QueueFull, TenantNotFound, TenantSuspended
 from storage.events import Event, add_events
 from storage.job import Job, JobState, NewJob
+from storage.measure_store import suspension
 from storage.rows import job_of
 from storage.strike import Strike
 from storage.strike_store import earned, recent_strikes
 from storage.tables import idempotency_keys, jobs, tenants
 from storage.tags import draw_tags
 
-# A client that repeats itself without a key does so within seconds or minutes.
-RETRY_WINDOW_SECONDS = 600.0
-# How long an idempotency key stands for its request.
-KEY_SECONDS = 24 * 3600.0
 QUEUE_FULL_SECONDS = 10.0
 
 
@@ -56,7 +54,12 @@ class Intake:
         self._news = news
         # Locked, so that submits of one tenant take turns: copies and limits are seen exactly, tags never repeat.
         mine = tenants.c.id.in_({new.tenant_id for new in news})
-        locked = sa.select(tenants).where(mine).order_by(tenants.c.id).with_for_update(key_share=True)
+        locked = (
+            sa.select(tenants, suspension().label("suspended"))
+            .where(mine)
+            .order_by(tenants.c.id)
+            .with_for_update(key_share=True)
+        )
         self._tenants = {row.id: row for row in connection.execute(locked)}
         self._room = {row.id: self._room_of(row) for row in self._tenants.values()}
         self._fresh: list[NewJob] = []
@@ -93,25 +96,12 @@ class Intake:
         return None
 
     def _copy_of(self, new: NewJob) -> Answer | None:
-        if new.idempotency_key is not None:
-            return self._known_key(new)
-        if not new.is_retry or new.fingerprint is None:
-            return None
-        same = sa.and_(jobs.c.tenant_id == new.tenant_id, jobs.c.fingerprint == new.fingerprint)
-        recent = sa.select(jobs).where(same, jobs.c.created_at > db_now(-RETRY_WINDOW_SECONDS))
-        row = self._connection.execute(recent.order_by(jobs.c.id.desc()).limit(1)).one_or_none()
+        trace = Trace(new.tenant_id, new.fingerprint, new.idempotency_key, new.is_retry)
+        try:
+            row = original_of(self._connection, trace)
+        except IdempotencyConflict as conflict:
+            return conflict
         return None if row is None else _found(row, new)
-
-    def _known_key(self, new: NewJob) -> Answer | None:
-        table = idempotency_keys
-        mine = sa.select(table).where(table.c.tenant_id == new.tenant_id, table.c.key == new.idempotency_key)
-        known = self._connection.execute(mine.where(table.c.created_at > db_now(-KEY_SECONDS))).one_or_none()
-        if known is None:
-            return None
-        if known.fingerprint != new.fingerprint:
-            return IdempotencyConflict(f"the idempotency key {new.idempotency_key!r} was used for another request")
-        row = self._connection.execute(sa.select(jobs).where(jobs.c.id == known.job_id)).one()
-        return _found(row, new)
 
     def _remember_key(self, new: NewJob) -> None:
         if new.idempotency_key is None:
@@ -128,6 +118,8 @@ class Intake:
     def _refusal(self, new: NewJob) -> Exception | None:
         if new.tenant_id not in self._tenants:
             return TenantNotFound(f"there is no tenant {new.tenant_id}")
+        if (told := self._tenants[new.tenant_id].suspended) is not None:
+            return TenantSuspended(told)
         if (cooling := self._cooling(new)) is not None:
             return cooling
         room = self._room.get(new.tenant_id)

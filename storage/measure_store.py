@@ -12,6 +12,7 @@ from storage.also import Row
 from storage.database import Database, db_now
 from storage.ids import new_id
 from storage.measure_tables import measures
+from storage.tables import tenants
 
 
 class MeasureKind(StrEnum):
@@ -44,10 +45,11 @@ def measure_row(tenant_id: str, kind: MeasureKind, *, text: str, by: str, case_i
     return Row(measures, values)
 
 
-def is_suspended(tenant_id: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
-    """Whether the tenant in this column may submit nothing at present."""
-    stands = sa.and_(measures.c.tenant_id == tenant_id, measures.c.kind == MeasureKind.SUSPEND)
-    return sa.select(measures.c.id).where(stands, measures.c.ended_at.is_(None)).exists()
+def suspension() -> sa.ScalarSelect[str]:
+    """What a suspended tenant is told, beside each row of `tenants`; NULL where it may submit."""
+    stands = sa.and_(measures.c.tenant_id == tenants.c.id, measures.c.kind == MeasureKind.SUSPEND)
+    told = sa.select(measures.c.text).where(stands, measures.c.ended_at.is_(None))
+    return told.order_by(measures.c.at).limit(1).scalar_subquery()
 
 
 class MeasureStore:

@@ -8,7 +8,15 @@ from datetime import datetime
 from enum import StrEnum
 
 # The default: what a caller waits for, and what a person must look at.
-DEFAULT_EVENTS = ("job.blocked", "job.canceled", "job.expired", "job.failed", "job.held", "job.succeeded")
+DEFAULT_EVENTS = (
+    "job.blocked",
+    "job.canceled",
+    "job.expired",
+    "job.failed",
+    "job.held",
+    "job.succeeded",
+    "job.withdrawn",
+)
 EVENTS = (*DEFAULT_EVENTS, "job.started")
 TEST_EVENT = "webhook.test"
 # Stands, where an endpoint's id is asked for, for every endpoint that a job's own `webhook_url` made.

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from fastapi.responses import RedirectResponse
 from fastapi_offline import FastAPIOffline
 
-from producer.api import batches, detect, events, faults, files, health, images, jobs, models, webhooks
+from producer.api import batches, detect, events, faults, files, health, images, jobs, models, objections, webhooks
 from producer.api.address_limit import AddressLimit
 from producer.api.detect import Examiners
 from producer.api.last_resort import LastResort
@@ -25,6 +25,7 @@ TAGS = [
     {"name": "jobs", "description": "Submit, follow, cancel, download."},
     {"name": "batches", "description": "Jobs with one label, taken together."},
     {"name": "files", "description": "Pictures uploaded once and used by many jobs."},
+    {"name": "review", "description": "Appeals and reports: a person's second look."},
     {"name": "detector", "description": "Where a picture comes from."},
     {"name": "webhooks", "description": "Be told instead of asking: endpoints, secrets, deliveries, replay."},
     {"name": "models", "description": "What can paint."},
@@ -61,7 +62,7 @@ def create_app(services: Services) -> FastAPI:
     app.add_middleware(BodyLimit, limit=services.settings.max_body_bytes)
     app.add_middleware(LastResort)
     faults.install(app)
-    for resource in (jobs, images, events, batches, files, detect, webhooks, models, health):
+    for resource in (jobs, images, events, batches, files, detect, objections, webhooks, models, health):
         app.include_router(resource.router)
     app.add_route("/console", lambda _: RedirectResponse("/console/"))
     app.mount("/console", create_console(services))

@@ -13,16 +13,19 @@ from starlette.exceptions import HTTPException
 from producer.api.field_errors import field_errors
 from producer.api.problems import problem_response, refusal_response
 from producer.api.streams import COME_AGAIN_SECONDS, StreamsFull
-from producer.errors import Refusal
+from producer.errors import NotAppealable, Refusal
 from storage.errors import (
     CoolingDown,
     DatabaseUnavailable,
     DeliveryNotFound,
+    FileInUse,
+    FileMissing,
     IdempotencyConflict,
     JobNotFound,
     LimitReached,
     ObjectStoreUnavailable,
     QueueFull,
+    TenantSuspended,
     TooManyWebhooks,
     WebhookDisabled,
     WebhookNotFound,
@@ -44,6 +47,10 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(JobNotFound, _job_not_found)
+    app.add_exception_handler(NotAppealable, _not_appealable)
+    app.add_exception_handler(TenantSuspended, _suspended)
+    app.add_exception_handler(FileMissing, _file_unknown)
+    app.add_exception_handler(FileInUse, _file_in_use)
     app.add_exception_handler(LimitReached, _limit_reached)
     app.add_exception_handler(StreamsFull, _streams_full)
     app.add_exception_handler(IdempotencyConflict, _key_reused)
@@ -70,6 +77,22 @@ def _http(request: Request, error: Exception) -> JSONResponse:
 
 def _job_not_found(request: Request, _error: Exception) -> JSONResponse:
     return problem_response("job_not_found", f"There is no job {request.path_params.get('job_id', '')} for this key.")
+
+
+def _not_appealable(_request: Request, error: Exception) -> JSONResponse:
+    return problem_response("not_appealable", str(error))
+
+
+def _suspended(_request: Request, error: Exception) -> JSONResponse:
+    return problem_response("tenant_suspended", str(error))
+
+
+def _file_unknown(request: Request, _error: Exception) -> JSONResponse:
+    return problem_response("file_unknown", f"There is no file {request.path_params.get('file_id', '')} for this key.")
+
+
+def _file_in_use(_request: Request, _error: Exception) -> JSONResponse:
+    return problem_response("file_in_use", "A job that has not ended needs this file.")
 
 
 def _webhook_fault(_request: Request, error: Exception) -> JSONResponse:

@@ -23,7 +23,7 @@ _BYTES = {"schema": {"type": "string", "format": "binary"}}
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"description": "The picture.", "content": {f"image/{kind}": _BYTES for kind in ("png", "webp", "jpeg")}},
     302: {"description": "With `redirect`: a link that is good for five minutes."},
-    **declared("job_not_found", "image_not_found", "image_gone"),
+    **declared("job_not_found", "image_not_found", "image_gone", "image_withdrawn"),
 }
 
 
@@ -38,6 +38,8 @@ def download(
     """The bytes as they were checked and marked. The ETag is their SHA-256. Only a succeeded job has images."""
     job = services.reader.get(job_id, principal.tenant_id)
     image = _find(job, n)
+    if job.withdrawn_at is not None:
+        raise Refusal("image_withdrawn", f"The images of {job.id} were taken back; `safety.statement` says why.")
     if job.erased_at is not None:
         # Looked at first, because a link would be made for an object that is no longer there, too.
         raise _gone()

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, ConfigDict, Field, JsonValue, field_validator
 from pydantic_core import PydanticCustomError, to_json
 
-from producer.webhooks.addresses import MAX_URL
+from producer.outbound.addresses import MAX_URL
 from storage.job import Priority
 from storage.params import InpaintParams
 
@@ -60,7 +60,14 @@ UserName = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_s
 BatchLabel = Annotated[str, Field(min_length=1, max_length=40), AfterValidator(_storable)]
 WebhookUrl = Annotated[str, Field(min_length=1, max_length=MAX_URL)]
 WebhookEvent = Literal[
-    "job.started", "job.held", "job.succeeded", "job.failed", "job.blocked", "job.canceled", "job.expired"
+    "job.started",
+    "job.held",
+    "job.succeeded",
+    "job.failed",
+    "job.blocked",
+    "job.canceled",
+    "job.expired",
+    "job.withdrawn",
 ]
 WebhookEvents = Annotated[list[WebhookEvent], Field(min_length=1, max_length=20)]
 
@@ -105,7 +112,7 @@ _EXAMPLE: dict[str, JsonValue] = {
     "prompt": "a red circle",
     "seed": 7,
 }
-_SOURCE = "A `file_` id from `POST /v1/files`, or a `data:` URI with base64."
+_SOURCE = "A `file_` id from `POST /v1/files`, an `https:` URL, or a `data:` URI with base64."
 
 
 class JobRequest(JobFields):

@@ -70,12 +70,30 @@ class Finding(BaseModel):
     span: tuple[int, int] | None
 
 
+class StatementView(BaseModel):
+    """Why a person refused a request, or took a result back. `text` says all of it in plain words.
+
+    `reason` is a code, as `inpaintd review reject --help` lists them; `appeal_until` is null where no appeal is left.
+    """
+
+    decision: Literal["refused", "withdrawn", "appeal_refused"]
+    automated: bool
+    rule: str
+    category: str
+    facts: list[str]
+    reason: str
+    policy: str
+    appeal_until: datetime | None
+    text: str
+
+
 class Safety(BaseModel):
-    """What the policy says about the request and, once there is one, the result."""
+    """What the policy says about the request and, once there is one, the result; and what a person said."""
 
     action: Literal["allow", "label", "review", "block"]
     policy: str
     findings: list[Finding]
+    statement: StatementView | None = None
 
 
 class ErrorView(BaseModel):
@@ -95,7 +113,7 @@ class Links(BaseModel):
 
 
 class JobView(BaseModel):
-    """A job. Every key is always there; `images` is empty unless `status` is succeeded."""
+    """A job. Every key is always there; `images` is empty unless `status` is succeeded and nobody withdrew them."""
 
     id: str = Field(examples=["job_06f3kq5x6m8v2n4p7r9t1w3y5z"])
     object: Literal["job"] = "job"
@@ -117,6 +135,9 @@ class JobView(BaseModel):
     safety: Safety
     receipt: dict[str, Any] = Field(description="What was done and how it was checked; empty until the job ran.")
     error: ErrorView | None
+    withdrawn_at: datetime | None = Field(description="When a person took the images back; see `safety.statement`.")
+    replaces: str | None = Field(description="The refused job that this one carries on, after an appeal.")
+    replaced_by: str | None = Field(description="The job that carries this refused one on.")
     links: Links
 
 
@@ -147,12 +168,19 @@ def job_view(job: Job, position: int | None) -> JobView:
         queue=Queue(position=position, eta_seconds=None),
         params=job.params,
         model=ModelView(**_only(job.model, _MODEL)),
-        images=[_image(image, link) for image in job.images] if job.state is JobState.SUCCEEDED else [],
+        images=[_image(image, link) for image in job.images] if _is_shown(job) else [],
         safety=_safety(job.safety),
         receipt=job.receipt,
         error=None if job.error is None else ErrorView(**job.error.as_dict()),
+        withdrawn_at=job.withdrawn_at,
+        replaces=job.replaces,
+        replaced_by=job.safety.get("replaced_by"),
         links=Links(self=link, cancel=f"{link}/cancel", events=f"{link}/events"),
     )
+
+
+def _is_shown(job: Job) -> bool:
+    return job.state is JobState.SUCCEEDED and job.withdrawn_at is None
 
 
 def _image(image: ResultImage, link: str) -> ImageView:
@@ -163,7 +191,9 @@ def _image(image: ResultImage, link: str) -> ImageView:
 def _safety(stored: dict[str, Any]) -> Safety:
     # Rows also keep scores and thresholds for audit; shown to a caller, they would teach how to pass by a hair.
     findings = [Finding(**_only(finding, _FINDING)) for finding in stored["findings"]]
-    return Safety(action=stored["action"], policy=stored["policy"], findings=findings)
+    return Safety(
+        action=stored["action"], policy=stored["policy"], findings=findings, statement=stored.get("statement")
+    )
 
 
 def _only(values: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:

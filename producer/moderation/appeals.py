@@ -30,12 +30,10 @@ class Appeals:
         """
         job = self.reader.get(job_id, tenant_id)
         self._check(job)
-        verdict = Verdict.from_dict(job.safety)
-        if not verdict.findings:
-            raise NotAppealable(f"Nothing is known of why {job_id} was refused: ask the operator.")
         before = [case for case in self.cases.of_job(job_id) if case.kind is not CaseKind.APPEAL and case.decided_by]
-        first_by = before[-1].decided_by if before else None
-        case = self.cases.open(job, CaseKind.APPEAL, triage(verdict, "appeal", self.policy), words, first_by=first_by)
+        where, last = self._where(job, before), before[-1] if before else None
+        first_by = None if last is None else last.decided_by
+        case = self.cases.open(job, CaseKind.APPEAL, where, words, first_by=first_by)
         if case is None:
             raise NotAppealable(f"An appeal against the refusal of {job_id} was made before; one is all there is.")
         return case
@@ -64,6 +62,14 @@ class Appeals:
         days = self.policy.review.appeal_days
         if since is not None and self.cases.now() - since > timedelta(days=days):
             raise NotAppealable(f"The {days:g} days in which {job.id} could be appealed against are over.")
+
+    def _where(self, job: Job, before: list[Case]) -> Triage:
+        verdict = Verdict.from_dict(job.safety)
+        if verdict.findings:
+            return triage(verdict, "appeal", self.policy)
+        if before:  # withdrawn after a report, with nothing found by the checks
+            return place("appeal", before[-1].category, before[-1].severity, before[-1].rule, self.policy)
+        raise NotAppealable(f"Nothing is known of why {job.id} was refused: ask the operator.")
 
     def _reported(self, category: str) -> Triage:
         severity = self.policy.categories[category].severity

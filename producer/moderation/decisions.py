@@ -154,8 +154,9 @@ class Decisions:
             raise NotAllowed(f"The case {case_id} is {case.state.value}: only a decision that stands can be undone.")
         if not self.may_undo(case, moderator):
             raise NotAllowed("Only who decided, or a lead, may undo a decision.")
-        self._undoing(case, Word(moderator.name, _undo_reason(case.ruling), note))
+        # First, because a suspended tenant cannot have a job that carries a refused one on.
         self.measures.undo(case, moderator)
+        self._undoing(case, Word(moderator.name, _undo_reason(case.ruling), note))
         self.cases.note_undone(case, moderator.name)
         return self.cases.get(case_id)
 

@@ -21,6 +21,7 @@ WAIT_SECONDS = 30
 JOB_KEYS = {
     "id", "object", "status", "created_at", "started_at", "finished_at", "attempt", "attempts", "priority", "batch",
     "user", "metadata", "progress", "queue", "params", "model", "images", "safety", "receipt", "error", "links",
+    "withdrawn_at", "replaces", "replaced_by",
 }  # fmt: skip
 
 
@@ -35,7 +36,7 @@ def test_a_job_has_the_shape_of_the_contract(tenant: Tenant) -> None:
     assert job["progress"] == {"step": 0, "steps": 30}
     assert job["queue"].keys() == {"position", "eta_seconds"}
     assert job["model"] == {"alias": "default", "name": "tiny-model", "sha256": None}
-    assert job["safety"].keys() == {"action", "policy", "findings"}
+    assert job["safety"].keys() == {"action", "policy", "findings", "statement"}
     assert job["created_at"].endswith("Z")
     assert job["error"] is None
 
