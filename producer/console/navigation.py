@@ -25,6 +25,7 @@ LINKS = (
     Link("/console/", "Queues", "q"),
     Link("/console/cases", "Cases", "c"),
     Link("/console/decided", "Decided", "d"),
+    Link("/console/bulk", "Bulk", "b", LEADS),
 )
 
 

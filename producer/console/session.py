@@ -66,7 +66,8 @@ Writing = Annotated[Moderator, Depends(_writing)]
 
 
 def _among(who: Callable[..., Moderator], *roles: Role) -> Callable[..., Moderator]:
-    def check(moderator: Annotated[Moderator, Depends(who)]) -> Moderator:
+    # Not as an annotation: those are texts here, and FastAPI could not find `who` by its name.
+    def check(moderator: Moderator = Depends(who)) -> Moderator:
         if moderator.role not in roles:
             allowed = " or ".join(roles)
             raise NotAllowed(f"This is for the role {allowed}; yours is {moderator.role}. Ask an admin for another.")

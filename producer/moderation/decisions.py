@@ -92,7 +92,7 @@ class Decisions:
         has moved on.
         """
         self._check_own(case, moderator)
-        _check_reason(ruling)
+        check_reason(ruling)
         if case.state is CaseState.OPEN and self.policy.review.needs_two(case.kind.value, case.severity):
             self.measures.check(ruling, moderator)
             record = self.measures.record(case, moderator, "propose", ruling)
@@ -107,6 +107,13 @@ class Decisions:
         if case.proposal is None or case.proposed_by == moderator.name:
             raise NotAllowed("There is nothing here for you to confirm: another person's proposal is needed.")
         self._carry_out(case, moderator, case.proposal)
+        return self.cases.get(case.id)
+
+    def carry_out(self, case: Case, moderator: Moderator, ruling: Ruling) -> Case:
+        """Carries out what two people agreed on elsewhere, as in bulk. Raises CaseLost, NotAllowed, NotHeld."""
+        self._check_own(case, moderator)
+        check_reason(ruling)
+        self._carry_out(case, moderator, ruling)
         return self.cases.get(case.id)
 
     def disagree(self, case: Case, moderator: Moderator, note: str) -> Case:
@@ -199,7 +206,8 @@ def _may_decide(moderator: Moderator) -> None:
         raise NotAllowed("An auditor reads and decides nothing; ask an admin for another role.")
 
 
-def _check_reason(ruling: Ruling) -> None:
+def check_reason(ruling: Ruling) -> None:
+    """Raises NotAllowed for a reason that does not belong to the choice."""
     known = set(Approval) if ruling.choice is Choice.APPROVE else set(Rejection)
     if ruling.reason not in known:
         raise NotAllowed(f"{ruling.reason!r} is no reason to {ruling.choice.value}: give one of {sorted(known)}.")

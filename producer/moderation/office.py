@@ -7,6 +7,7 @@ from typing import Self
 
 from producer.moderation.access import Access
 from producer.moderation.appeals import Appeals
+from producer.moderation.bulk import BulkWork
 from producer.moderation.care import Care
 from producer.moderation.decisions import Decisions
 from producer.moderation.dossier import Archive
@@ -14,6 +15,7 @@ from producer.moderation.measures import Measures
 from producer.review import Reviewer
 from safety.policy import Policy
 from storage.audit_store import AuditStore
+from storage.bulk_store import BulkStore
 from storage.case_reader import CaseReader
 from storage.case_store import CaseStore
 from storage.database import Database
@@ -46,6 +48,7 @@ class Office:
     reader: CaseReader
     access: Access
     archive: Archive
+    bulk: BulkWork
 
     @classmethod
     def open(cls, database: Database, objects: ObjectStore, policy: Policy) -> Self:
@@ -72,4 +75,5 @@ class Office:
             reader=reader,
             access=Access(cases, exposures, decisions),
             archive=Archive(jobs, cases, reader, strikes, measures, audit, policy),
+            bulk=BulkWork(BulkStore(database), cases, decisions),
         )

@@ -1,4 +1,4 @@
-"""The whole road of what was held: a worker finds the test pattern, a person looks, the caller gets image and webhook."""
+"""The whole road of what was held: a worker finds the pattern, a person looks, the caller gets image and webhook."""
 
 from __future__ import annotations
 
