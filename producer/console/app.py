@@ -6,7 +6,7 @@ from fastapi import APIRouter, FastAPI
 
 from producer.api.address_limit import AddressLimit
 from producer.api.last_resort import LastResort
-from producer.console import bulk, case_pictures, cases, decide, faults, queues, sign_in
+from producer.console import bulk, case_pictures, cases, decide, faults, figures, queues, record, sign_in
 from producer.console.headers import SecureHeaders
 from producer.console.static_files import ConsoleFiles
 from producer.moderation.office import Office
@@ -14,7 +14,7 @@ from producer.services import Services
 
 SIGN_INS_PER_MINUTE = 20.0
 ROUTERS: tuple[APIRouter, ...] = tuple(
-    resource.router for resource in (sign_in, queues, cases, decide, case_pictures, bulk)
+    resource.router for resource in (sign_in, queues, cases, decide, case_pictures, bulk, record, figures)
 )
 
 

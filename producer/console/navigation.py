@@ -26,6 +26,8 @@ LINKS = (
     Link("/console/cases", "Cases", "c"),
     Link("/console/decided", "Decided", "d"),
     Link("/console/bulk", "Bulk", "b", LEADS),
+    Link("/console/record", "Record", "r", LEADS),
+    Link("/console/figures", "Figures", "f", LEADS),
 )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from producer.moderation.access import Access
+from producer.moderation.agreement import Agreement
 from producer.moderation.appeals import Appeals
 from producer.moderation.bulk import BulkWork
 from producer.moderation.care import Care
@@ -17,11 +18,13 @@ from safety.policy import Policy
 from storage.audit_store import AuditStore
 from storage.bulk_store import BulkStore
 from storage.case_reader import CaseReader
+from storage.case_statistics import CaseStatistics
 from storage.case_store import CaseStore
 from storage.database import Database
 from storage.exposure_store import ExposureStore
 from storage.hash_bank_store import HashBankStore
 from storage.job_reader import JobReader
+from storage.known_store import KnownStore
 from storage.measure_store import MeasureStore
 from storage.moderator_store import ModeratorStore
 from storage.object_store import ObjectStore
@@ -49,6 +52,8 @@ class Office:
     access: Access
     archive: Archive
     bulk: BulkWork
+    agreement: Agreement
+    statistics: CaseStatistics
 
     @classmethod
     def open(cls, database: Database, objects: ObjectStore, policy: Policy) -> Self:
@@ -57,7 +62,8 @@ class Office:
         banks, measures = HashBankStore(database), MeasureStore(database)
         care, reviewer = Care(exposures, policy.review.exposure), Reviewer(jobs, policy)
         taken = Measures(jobs, banks, measures, objects, policy)
-        decisions = Decisions(cases, exposures, care, reviewer, taken, policy)
+        agreement = Agreement(KnownStore(database), policy.review.known_share)
+        decisions = Decisions(cases, exposures, care, reviewer, taken, policy, agreement)
         reader, strikes, audit = CaseReader(database), StrikeStore(database), AuditStore(database)
         return cls(
             policy=policy,
@@ -76,4 +82,6 @@ class Office:
             access=Access(cases, exposures, decisions),
             archive=Archive(jobs, cases, reader, strikes, measures, audit, policy),
             bulk=BulkWork(BulkStore(database), cases, decisions),
+            agreement=agreement,
+            statistics=CaseStatistics(database),
         )
