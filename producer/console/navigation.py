@@ -28,6 +28,8 @@ LINKS = (
     Link("/console/bulk", "Bulk", "b", LEADS),
     Link("/console/record", "Record", "r", LEADS),
     Link("/console/figures", "Figures", "f", LEADS),
+    Link("/console/banks", "Banks", "k", LEADS),
+    Link("/console/policy", "Policy", "p", LEADS),
 )
 
 

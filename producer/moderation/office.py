@@ -8,6 +8,7 @@ from typing import Self
 from producer.moderation.access import Access
 from producer.moderation.agreement import Agreement
 from producer.moderation.appeals import Appeals
+from producer.moderation.bank_keeping import BankKeeping
 from producer.moderation.bulk import BulkWork
 from producer.moderation.care import Care
 from producer.moderation.decisions import Decisions
@@ -52,6 +53,7 @@ class Office:
     access: Access
     archive: Archive
     bulk: BulkWork
+    bank_keeping: BankKeeping
     agreement: Agreement
     statistics: CaseStatistics
 
@@ -82,6 +84,7 @@ class Office:
             access=Access(cases, exposures, decisions),
             archive=Archive(jobs, cases, reader, strikes, measures, audit, policy),
             bulk=BulkWork(BulkStore(database), cases, decisions),
+            bank_keeping=BankKeeping(banks, policy),
             agreement=agreement,
             statistics=CaseStatistics(database),
         )
