@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_network
@@ -23,6 +24,11 @@ class ProducerSettings:
 
     host: str = setting("INPAINTD_HOST", "address on which the HTTP interface listens", "127.0.0.1")
     port: int = setting("INPAINTD_PORT", "port on which the HTTP interface listens; 0: any free one", 8000)
+    public_url: str | None = setting(
+        "INPAINTD_PUBLIC_URL",
+        "address under which callers reach the HTTP interface; unset: the one each request came to",
+        None,
+    )
     max_body_bytes: int = setting("INPAINTD_MAX_BODY_BYTES", "largest request body, in bytes", 64 * 1024 * 1024)
     max_pixels: int = setting(
         "INPAINTD_MAX_PIXELS", "largest picture, in pixels (width x height), read from its header", MAX_PIXELS
@@ -86,10 +92,15 @@ class ProducerSettings:
             )
         if not 0 < settings.fetch_seconds < math.inf:
             raise SettingsError("INPAINTD_FETCH_SECONDS must be above 0.")
+        settings._check_public_url()
         settings._check_keeping()
         settings._check_addresses()
         settings._check_oidc()
         return settings
+
+    def _check_public_url(self) -> None:
+        if self.public_url is not None and not re.fullmatch(r"https?://[^/?#\s]+(/[^?#\s]*[^/?#\s])?", self.public_url):
+            raise SettingsError("INPAINTD_PUBLIC_URL looks like https://paint.example.org, without a slash at its end.")
 
     def _check_keeping(self) -> None:
         if self.retention_days is not None and not 0 < self.retention_days <= MOST_RETENTION_DAYS:

@@ -19,6 +19,7 @@ from producer.api.limits import BodyLimit
 from producer.api.openapi import openapi
 from producer.api.streams import Streams
 from producer.console.app import create_console
+from producer.dialects.doors import open_doors
 from producer.services import Services
 
 TAGS = [
@@ -66,6 +67,7 @@ def create_app(services: Services) -> FastAPI:
         app.include_router(resource.router)
     app.add_route("/console", lambda _: RedirectResponse("/console/"))
     app.mount("/console", create_console(services))
+    open_doors(app)
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]
     return app
 
