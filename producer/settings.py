@@ -74,6 +74,13 @@ class ProducerSettings:
         "networks inside your own that webhooks and picture URLs may lead to, also without TLS: `10.1.0.0/16,10.7.0.2`",
         (),
     )
+    oidc_issuer: str | None = setting(
+        "INPAINTD_OIDC_ISSUER", "provider by which moderators may sign in, such as `https://accounts.example.org`", None
+    )
+    oidc_client_id: str | None = setting("INPAINTD_OIDC_CLIENT_ID", "what that provider calls this service", None)
+    oidc_client_secret: str | None = setting(
+        "INPAINTD_OIDC_CLIENT_SECRET", "what this service proves itself with to that provider", None, secret=True
+    )
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Self:
@@ -91,6 +98,7 @@ class ProducerSettings:
         settings._check_public_url()
         settings._check_keeping()
         settings._check_addresses()
+        settings._check_oidc()
         return settings
 
     def _check_public_url(self) -> None:
@@ -114,6 +122,15 @@ class ProducerSettings:
                 ip_network(network)
             except ValueError as problem:
                 raise SettingsError(f"INPAINTD_ALLOWED_ADDRESSES must list networks: {problem}.") from problem
+
+    def _check_oidc(self) -> None:
+        together = (self.oidc_issuer, self.oidc_client_id, self.oidc_client_secret)
+        if any(together) and not all(together):
+            raise SettingsError("INPAINTD_OIDC_ISSUER, _CLIENT_ID and _CLIENT_SECRET belong together: set all or none.")
+        if self.oidc_issuer and not self.oidc_issuer.startswith(("https://", "http://127.0.0.1:", "http://localhost:")):
+            raise SettingsError(
+                "INPAINTD_OIDC_ISSUER must start with https://: it says who may see quarantined pictures."
+            )
 
 
 def inherited_environment() -> dict[str, str]:

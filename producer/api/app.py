@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import uvicorn
 from fastapi import FastAPI
+from fastapi.responses import RedirectResponse
 from fastapi_offline import FastAPIOffline
 
 from producer.api import batches, faults
@@ -19,6 +20,7 @@ from producer.api.limits import BodyLimit
 from producer.api.openapi import openapi
 from producer.api.resources import IDENTITY, include
 from producer.api.streams import Streams
+from producer.console.app import create_console
 from producer.dialects.doors import open_doors
 from producer.places import Places
 from producer.services import Services
@@ -57,6 +59,8 @@ def create_app(services: Services) -> FastAPI:
     app.add_middleware(LastResort)
     faults.install(app)
     include(app)
+    app.add_route("/console", lambda _: RedirectResponse("/console/"))
+    app.mount("/console", create_console(services))
     open_doors(app)
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]
     return app

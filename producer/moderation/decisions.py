@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from producer.errors import NotAllowed
-from producer.moderation.care import Allowance, Care
+from producer.moderation.agreement import Agreement
+from producer.moderation.care import UNSEEN_SEVERITY, Allowance, Care
 from producer.moderation.measures import Measures
 from producer.review import Reviewer, Word
 from safety.policy import Policy
@@ -38,6 +39,7 @@ class Decisions:
     reviewer: Reviewer
     measures: Measures
     policy: Policy
+    agreement: Agreement | None = None
 
     def queues(self, moderator: Moderator) -> tuple[str, ...]:
         """The queues whose cases the moderator may be given or, as an auditor, read."""
@@ -51,13 +53,40 @@ class Decisions:
         if allowance.break_seconds > 0:
             return Given(None, allowance)
         wanted = Wanted(moderator.name, self.queues(moderator), allowance.without)
-        return Given(self.cases.next(wanted), allowance)
+        known = None if self.agreement is None else self.agreement.mixed_in(wanted)
+        return Given(known or self.cases.next(wanted), allowance)
 
-    def reveal(self, case: Case, moderator: Moderator) -> None:
-        """Notes that the moderator looks at the pictures of the case. Raises CaseLost unless it is theirs."""
-        if case.lease_by != moderator.name or not case.is_pending:
+    def take(self, case: Case, moderator: Moderator) -> Case:
+        """Gives the moderator this very case. Raises CaseLost, and NotAllowed for an auditor or one who should rest."""
+        _may_decide(moderator)
+        allowance = self.care.allowance(moderator.name)
+        if allowance.break_seconds > 0:
+            raise NotAllowed(f"Take a break: cases are given to you again in {allowance.break_seconds / 60:.0f} min.")
+        if case.category in allowance.without:
+            raise NotAllowed(f"You have seen enough of {case.category} for today: leave this one to somebody else.")
+        return self.cases.take(case.id, moderator.name)
+
+    def give_back(self, case: Case, moderator: Moderator) -> None:
+        """Lets the case go unchanged. Raises CaseLost, NotAllowed."""
+        self._check_own(case, moderator)
+        self._must(self.cases.give_back(case), case)
+
+    def holds(self, case: Case, moderator: Moderator) -> bool:
+        """Whether the case is the moderator's at this moment."""
+        mine = case.lease_by == moderator.name and case.is_pending
+        return mine and case.lease_until is not None and case.lease_until > self.cases.now()
+
+    def reveal(self, case: Case, moderator: Moderator, why: str | None = None) -> None:
+        """Notes that the moderator looks at the pictures of the case; from UNSEEN_SEVERITY on it has to say `why`.
+
+        Raises CaseLost unless it is theirs, NotAllowed without a `why` where one is needed.
+        """
+        if not self.holds(case, moderator):
             raise CaseLost(f"the case {case.id} is not yours: take it first")
-        self.exposures.note(moderator.name, case)
+        if case.severity >= UNSEEN_SEVERITY and not why:
+            raise NotAllowed("Say why the pictures have to be seen: most cases of this severity are decided without.")
+        also = [self.measures.record(case, moderator, "reveal", note=why)] if why else []
+        self.exposures.note(moderator.name, case, also)
 
     def decide(self, case: Case, moderator: Moderator, ruling: Ruling) -> Case:
         """Carries the ruling out, or proposes it where a second person has to confirm it.
@@ -66,8 +95,10 @@ class Decisions:
         has moved on.
         """
         self._check_own(case, moderator)
-        _check_reason(ruling)
-        if case.state is CaseState.OPEN and self.policy.review.needs_two(case.kind.value, case.severity):
+        check_reason(ruling)
+        if case.copy_of is not None:
+            self._judge(case, moderator, ruling)
+        elif case.state is CaseState.OPEN and self.policy.review.needs_two(case.kind.value, case.severity):
             self.measures.check(ruling, moderator)
             record = self.measures.record(case, moderator, "propose", ruling)
             self._must(self.cases.propose(case, ruling, [record]), case)
@@ -75,12 +106,26 @@ class Decisions:
             self._carry_out(case, moderator, ruling)
         return self.cases.get(case.id)
 
+    def _judge(self, case: Case, moderator: Moderator, ruling: Ruling) -> None:
+        """What is decided on a case with a known answer: it is noted, and changes nothing else."""
+        if self.agreement is None:
+            raise NotAllowed("Known answers are not measured here.")
+        self.measures.check(ruling, moderator)
+        self.agreement.known.judge(case, ruling, [self.measures.record(case, moderator, "judge", ruling)])
+
     def confirm(self, case: Case, moderator: Moderator) -> Case:
         """Carries out what another proposed. Raises CaseLost, NotAllowed, NotHeld."""
         self._check_own(case, moderator)
         if case.proposal is None or case.proposed_by == moderator.name:
             raise NotAllowed("There is nothing here for you to confirm: another person's proposal is needed.")
         self._carry_out(case, moderator, case.proposal)
+        return self.cases.get(case.id)
+
+    def carry_out(self, case: Case, moderator: Moderator, ruling: Ruling) -> Case:
+        """Carries out what two people agreed on elsewhere, as in bulk. Raises CaseLost, NotAllowed, NotHeld."""
+        self._check_own(case, moderator)
+        check_reason(ruling)
+        self._carry_out(case, moderator, ruling)
         return self.cases.get(case.id)
 
     def disagree(self, case: Case, moderator: Moderator, note: str) -> Case:
@@ -124,15 +169,20 @@ class Decisions:
         """Takes a decision back: see `_undoing`. Raises CaseNotFound, NotAllowed, NotHeld, NotAppealable."""
         _may_decide(moderator)
         case = self.cases.get(case_id)
-        if case.state is not CaseState.DECIDED or case.ruling is None or case.undone_at is not None:
+        if case.ruling is None or not _stands(case):
             raise NotAllowed(f"The case {case_id} is {case.state.value}: only a decision that stands can be undone.")
-        if case.decided_by != moderator.name and not moderator.role.leads:
+        if not self.may_undo(case, moderator):
             raise NotAllowed("Only who decided, or a lead, may undo a decision.")
         # First, because a suspended tenant cannot have a job that carries a refused one on.
         self.measures.undo(case, moderator)
         self._undoing(case, Word(moderator.name, _undo_reason(case.ruling), note))
         self.cases.note_undone(case, moderator.name)
         return self.cases.get(case_id)
+
+    def may_undo(self, case: Case, moderator: Moderator) -> bool:
+        """Whether the case is decided and the moderator may take that back."""
+        may = moderator.role.decides and (case.decided_by == moderator.name or moderator.role.leads)
+        return may and _stands(case)
 
     def _undoing(self, case: Case, word: Word) -> None:
         """What ended never changes, so an approval is undone by withdrawing, a refusal by another job in its place."""
@@ -159,12 +209,17 @@ class Decisions:
         return any(rule.name == queue for rule in self.policy.review.queues)
 
 
+def _stands(case: Case) -> bool:
+    return case.state is CaseState.DECIDED and case.undone_at is None and case.copy_of is None
+
+
 def _may_decide(moderator: Moderator) -> None:
     if not moderator.role.decides:
         raise NotAllowed("An auditor reads and decides nothing; ask an admin for another role.")
 
 
-def _check_reason(ruling: Ruling) -> None:
+def check_reason(ruling: Ruling) -> None:
+    """Raises NotAllowed for a reason that does not belong to the choice."""
     known = set(Approval) if ruling.choice is Choice.APPROVE else set(Rejection)
     if ruling.reason not in known:
         raise NotAllowed(f"{ruling.reason!r} is no reason to {ruling.choice.value}: give one of {sorted(known)}.")

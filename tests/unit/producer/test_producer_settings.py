@@ -47,3 +47,20 @@ def test_by_default_nothing_is_erased_and_orphans_live_for_a_day() -> None:
 def test_a_slip_in_these_never_erases_what_is_needed(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=name):
         ProducerSettings.from_env({name: value})
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"INPAINTD_OIDC_ISSUER": "https://accounts.example"},
+        {"INPAINTD_OIDC_CLIENT_ID": "x", "INPAINTD_OIDC_CLIENT_SECRET": "y"},
+        {
+            "INPAINTD_OIDC_ISSUER": "http://accounts.example",
+            "INPAINTD_OIDC_CLIENT_ID": "x",
+            "INPAINTD_OIDC_CLIENT_SECRET": "y",
+        },
+    ],
+)
+def test_a_provider_of_accounts_is_named_whole_and_spoken_to_in_private(given: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match="INPAINTD_OIDC_ISSUER"):
+        ProducerSettings.from_env(given)
