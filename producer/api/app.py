@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import uvicorn
 from fastapi import FastAPI
+from fastapi.responses import RedirectResponse
 from fastapi_offline import FastAPIOffline
 
 from producer.api import batches, detect, events, faults, files, health, images, jobs, models, objections, webhooks
@@ -17,6 +18,7 @@ from producer.api.last_resort import LastResort
 from producer.api.limits import BodyLimit
 from producer.api.openapi import openapi
 from producer.api.streams import Streams
+from producer.console.app import create_console
 from producer.services import Services
 
 TAGS = [
@@ -62,6 +64,8 @@ def create_app(services: Services) -> FastAPI:
     faults.install(app)
     for resource in (jobs, images, events, batches, files, detect, objections, webhooks, models, health):
         app.include_router(resource.router)
+    app.add_route("/console", lambda _: RedirectResponse("/console/"))
+    app.mount("/console", create_console(services))
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]
     return app
 

@@ -1,0 +1,31 @@
+"""The console as an application of its own, mounted under /console."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, FastAPI
+
+from producer.api.address_limit import AddressLimit
+from producer.console import faults, queues, sign_in
+from producer.console.headers import SecureHeaders
+from producer.console.static_files import ConsoleFiles
+from producer.moderation.office import Office
+from producer.services import Services
+
+SIGN_INS_PER_MINUTE = 20.0
+ROUTERS: tuple[APIRouter, ...] = (sign_in.router, queues.router)
+
+
+def create_console(services: Services) -> FastAPI:
+    """The application, on services that somebody else closes."""
+    # Paths as they are written: /console/cases/ is no page, and no schema tells strangers what pages there are.
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app.state.services = services
+    app.state.office = Office.open(services.database, services.objects, services.submitter.policy)
+    app.state.sign_ins = AddressLimit(SIGN_INS_PER_MINUTE)
+    app.state.oidc = None
+    app.add_middleware(SecureHeaders)
+    faults.install(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    app.mount("/static", ConsoleFiles())
+    return app

@@ -1,0 +1,64 @@
+"""Everything that moderators work with, opened in one place and handed in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+from producer.moderation.appeals import Appeals
+from producer.moderation.care import Care
+from producer.moderation.decisions import Decisions
+from producer.moderation.measures import Measures
+from producer.review import Reviewer
+from safety.policy import Policy
+from storage.audit_store import AuditStore
+from storage.case_store import CaseStore
+from storage.database import Database
+from storage.exposure_store import ExposureStore
+from storage.hash_bank_store import HashBankStore
+from storage.job_reader import JobReader
+from storage.measure_store import MeasureStore
+from storage.moderator_store import ModeratorStore
+from storage.object_store import ObjectStore
+from storage.review_store import ReviewStore
+from storage.strike_store import StrikeStore
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """The stores and rules of review, over all tenants. Safe to use from many threads."""
+
+    policy: Policy
+    objects: ObjectStore
+    moderators: ModeratorStore
+    cases: CaseStore
+    exposures: ExposureStore
+    jobs: ReviewStore
+    banks: HashBankStore
+    measures: MeasureStore
+    strikes: StrikeStore
+    audit: AuditStore
+    appeals: Appeals
+    decisions: Decisions
+
+    @classmethod
+    def open(cls, database: Database, objects: ObjectStore, policy: Policy) -> Self:
+        """Opens it on connections that somebody else closes."""
+        cases, exposures, jobs = CaseStore(database), ExposureStore(database), ReviewStore(database)
+        banks, measures = HashBankStore(database), MeasureStore(database)
+        care, reviewer = Care(exposures, policy.review.exposure), Reviewer(jobs, policy)
+        taken = Measures(jobs, banks, measures, objects, policy)
+        return cls(
+            policy=policy,
+            objects=objects,
+            moderators=ModeratorStore(database),
+            cases=cases,
+            exposures=exposures,
+            jobs=jobs,
+            banks=banks,
+            measures=measures,
+            strikes=StrikeStore(database),
+            audit=AuditStore(database),
+            appeals=Appeals(JobReader(database), cases, policy),
+            decisions=Decisions(cases, exposures, care, reviewer, taken, policy),
+        )
