@@ -5,14 +5,14 @@ from __future__ import annotations
 from fastapi import APIRouter, FastAPI
 
 from producer.api.address_limit import AddressLimit
-from producer.console import faults, queues, sign_in
+from producer.console import faults, operator, queues, sign_in
 from producer.console.headers import SecureHeaders
 from producer.console.static_files import ConsoleFiles
 from producer.moderation.office import Office
 from producer.services import Services
 
 SIGN_INS_PER_MINUTE = 20.0
-ROUTERS: tuple[APIRouter, ...] = (sign_in.router, queues.router)
+ROUTERS: tuple[APIRouter, ...] = (sign_in.router, queues.router, operator.router)
 
 
 def create_console(services: Services) -> FastAPI:

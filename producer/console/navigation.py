@@ -25,6 +25,7 @@ LINKS = (
     Link("/console/", "Queues", "q"),
     Link("/console/cases", "Cases", "c"),
     Link("/console/record", "Record", "r"),
+    Link("/console/operator", "Operator", "o", LEADS),
 )
 
 
