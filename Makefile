@@ -8,6 +8,9 @@ JOBS ?= 120
 FAULTS ?= 12
 SEED ?=
 
+# Images of Python often set it, and then every program that is started here would compile all of its modules again.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: demo test chaos bench-queue bench-engine bench-watermark check format install clean
 
 demo: $(INSTALLED)  ## start everything embedded, run real jobs, show a table and a contact sheet
@@ -15,7 +18,7 @@ demo: $(INSTALLED)  ## start everything embedded, run real jobs, show a table an
 
 test: $(INSTALLED)  ## the checks, then every test, with real Redis, PostgreSQL and S3 started from wheels
 	$(MAKE) --no-print-directory check
-	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest --numprocesses 3 --dist loadfile
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 chaos: $(INSTALLED)  ## random faults on a whole deployment, then the oracle: make chaos RUNS=10, or SEED=7 to repeat
 	$(BIN)/python -m tests.chaos --runs $(RUNS) --jobs $(JOBS) --faults $(FAULTS) $(if $(SEED),--seed $(SEED))

@@ -14,6 +14,7 @@ Errors are those of producer.client_errors.
 from __future__ import annotations
 
 import base64
+import hashlib
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,18 +28,28 @@ import httpx
 from producer.client_errors import ClientMisconfigured, NotAtRest, ServiceRefused, ServiceUnreachable
 from producer.client_events import SILENCE_SECONDS, follow_events
 from producer.client_retries import send_patiently
-from producer.client_settings import ClientSettings
-from producer.client_types import CanceledBatch, DetectionView, Event, FileView, JobPage, JobView, at_rest
+from producer.client_settings import LOOPBACK, ClientSettings
+from producer.client_types import (
+    CanceledBatch,
+    DetectionView,
+    Event,
+    FileView,
+    JobPage,
+    JobView,
+    UploadView,
+    at_rest,
+)
+from producer.client_upload import put_at_store
 
 Picture = bytes | Path | str
 LONG_POLL_SECONDS = 30.0
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class Client:
     """One service, one key. Safe to use from several threads; close it or use it in a `with` block.
 
-    Pictures are bytes, a Path to a file, or the `file_` id of an earlier upload.
+    Pictures are bytes, a Path to a file, the `file_` id of an earlier upload, or an `https:` URL, which the service
+    fetches.
     """
 
     def __init__(
@@ -56,7 +67,6 @@ class Client:
             base_url=_checked_url(self.url),
             headers=_authorization(key or settings.key, keyless=keyless),
             timeout=timeout,
-            # No proxy leads to this machine itself, whatever the environment says.
             trust_env=httpx.URL(self.url).host not in LOOPBACK,
         )
 
@@ -129,9 +139,22 @@ class Client:
         """A page of jobs, newest first. Filters: status, batch, user, created_after, limit, cursor."""
         return cast(JobPage, self._send("GET", "/v1/jobs", params=filters).json())
 
-    def upload(self, picture: bytes | Path) -> FileView:
-        """Stores a picture that several jobs refer to by its `id`."""
-        return cast(FileView, self._send("POST", "/v1/files", files={"file": ("picture", _bytes(picture))}).json())
+    def upload(self, picture: bytes | Path, *, direct: bool = False) -> FileView:
+        """Stores a picture that several jobs refer to by its `id`.
+
+        With `direct` the bytes go to the service's object store itself, where that can be reached, and not through
+        the service. Raises ServiceRefused, ServiceUnreachable, OSError.
+        """
+        data = _bytes(picture)
+        if not direct:
+            return cast(FileView, self._send("POST", "/v1/files", files={"file": ("picture", data)}).json())
+        announced = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        upload = cast(UploadView, self._send("POST", "/v1/files/presign", json=announced).json())
+        if upload["url"].startswith("/"):
+            self._send("PUT", upload["url"], repeatable=True, content=data, headers=upload["headers"])
+        else:
+            put_at_store(upload["url"], upload["headers"], data, self._timeout)
+        return cast(FileView, self._send("POST", upload["complete"], repeatable=True).json())
 
     def download(self, job: JobView | str, index: int = 0) -> bytes:
         """The encoded image `index` of a succeeded job, which is given by itself or by its id."""

@@ -8,6 +8,9 @@ from typing import Self
 
 from storage.settings import read_settings, setting
 
+# No proxy leads to this machine itself, whatever the environment says.
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
 
 @dataclass(frozen=True, slots=True)
 class ClientSettings:

@@ -179,6 +179,15 @@ class FileView(TypedDict):
     height: int
 
 
+class UploadView(TypedDict):
+    """Where to PUT the bytes of a file to come, and where to POST then."""
+
+    id: str
+    url: str
+    headers: dict[str, str]
+    complete: str
+
+
 class Shape(TypedDict):
     """How a picture was changed since it was marked: scaled (1: not), turned by degrees clockwise, after mirroring."""
 

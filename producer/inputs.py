@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 import structlog
 
 from producer.errors import Refusal
-from producer.order import Source
+from producer.fetching import Fetcher
+from producer.order import FileRef, Source, UrlRef
 from safety.marking import refused_below
 from safety.marking_schema import Marking
 from storage.errors import DatabaseUnavailable, FileMissing, ObjectMissing
@@ -20,6 +21,8 @@ from storage.params import InpaintParams
 from storage.pictures import PictureError
 
 log = structlog.get_logger(__name__)
+
+_Near = bytes | FileRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +64,18 @@ class InputShelf:
     objects: ObjectStore
     max_pixels: int
     marking: Marking
+    fetcher: Fetcher
 
     def take(self, tenant_id: str, image: Source, mask: Source | None, params: InpaintParams) -> Inputs:
         """Both pictures, checked as the worker will check them; nothing is stored yet.
 
-        Raises Refusal for a missing file or a picture that cannot be used, ObjectStoreUnavailable.
+        Raises Refusal for a missing file, a URL that cannot be fetched or a picture that cannot be used, LimitReached
+        where the tenant fetches too much at once, ObjectStoreUnavailable.
         """
+        near_image, near_mask = self._fetched(tenant_id, image, mask)
         inputs = Inputs(
-            self._fetch(tenant_id, image, "image"), None if mask is None else self._fetch(tenant_id, mask, "mask")
+            self._read(tenant_id, near_image, "image"),
+            None if near_mask is None else self._read(tenant_id, near_mask, "mask"),
         )
         try:
             checked = check_inputs(
@@ -99,14 +106,24 @@ class InputShelf:
         if not kept.wanted:
             self._drop(added)
 
-    def _fetch(self, tenant_id: str, source: Source, field: str) -> Input:
+    def _fetched(self, tenant_id: str, image: Source, mask: Source | None) -> tuple[_Near, _Near | None]:
+        """Both sources, with the bytes behind their URLs."""
+        if not isinstance(image, UrlRef) and not isinstance(mask, UrlRef):
+            return image, mask
+        with self.fetcher.visit(tenant_id) as visit:
+            return (
+                visit.fetch(image.url, "image") if isinstance(image, UrlRef) else image,
+                visit.fetch(mask.url, "mask") if isinstance(mask, UrlRef) else mask,
+            )
+
+    def _read(self, tenant_id: str, source: _Near, field: str) -> Input:
         if isinstance(source, bytes):
             return Input(source, key=None)
         try:
             stored = self.files.get(source.id, tenant_id)
             return Input(self.objects.get(stored.key), stored.key)
         except (FileMissing, ObjectMissing):
-            message = f"There is no file {source.id}: upload it with POST /v1/files and use the id that comes back."
+            message = f"There is no file {source.id}: upload it or complete its upload, and use its id."
             raise Refusal.of_field(field, "file_not_found", message) from None
 
     def _refuse_unmarkable(self, width: int, height: int) -> None:

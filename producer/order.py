@@ -16,7 +16,14 @@ class FileRef:
     id: str
 
 
-Source = bytes | FileRef
+@dataclass(frozen=True, slots=True)
+class UrlRef:
+    """A picture that is to be fetched. The URL may carry a signature that opens it, so it is never logged."""
+
+    url: str = field(repr=False)
+
+
+Source = bytes | FileRef | UrlRef
 
 
 @dataclass(frozen=True, slots=True)

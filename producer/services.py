@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from producer.conduct import Conduct
 from producer.detect import Detector
+from producer.fetching import Fetcher
 from producer.inputs import InputShelf
 from producer.moderation.appeals import Appeals
+from producer.outbound.addresses import AddressGuard
 from producer.settings import ProducerSettings
 from producer.submit import Submitter
-from producer.webhooks.addresses import AddressGuard
+from producer.uploads import Uploads
 from safety.certificate import trust_anchors
 from safety.mark_keys import MarkKeys
 from safety.policy import load_policy
@@ -31,6 +33,7 @@ from storage.settings import StorageSettings
 from storage.strike_store import StrikeStore
 from storage.submissions import Submissions
 from storage.tenant_store import TenantStore
+from storage.upload_store import UploadStore
 from storage.webhook_store import WebhookStore
 
 
@@ -49,6 +52,7 @@ class Services:
     reader: JobReader
     keys: KeyStore
     files: FileStore
+    uploads: Uploads
     webhooks: WebhookStore
     deliveries: DeliveryLog
     guard: AddressGuard
@@ -75,7 +79,7 @@ def open_services(storage: StorageSettings, safety: SafetySettings, producer: Pr
     doorbell = Doorbell(storage.redis_url)
     submissions, files = Submissions(database), FileStore(database, objects)
     webhooks, guard = WebhookStore(database), AddressGuard(producer.allowed_addresses)
-    shelf = InputShelf(files, objects, producer.max_pixels, policy.marking)
+    shelf = InputShelf(files, objects, producer.max_pixels, policy.marking, _fetcher(guard, producer))
     conduct = Conduct(StrikeStore(database), policy, producer.user_secret)
     return Services(
         settings=producer,
@@ -89,6 +93,7 @@ def open_services(storage: StorageSettings, safety: SafetySettings, producer: Pr
         reader=JobReader(database),
         keys=KeyStore(database),
         files=files,
+        uploads=Uploads(files, UploadStore(database), objects, producer.max_body_bytes, producer.max_pixels),
         webhooks=webhooks,
         deliveries=DeliveryLog(database),
         guard=guard,
@@ -98,6 +103,16 @@ def open_services(storage: StorageSettings, safety: SafetySettings, producer: Pr
         ),
         appeals=Appeals(JobReader(database), CaseStore(database), policy),
         detector=_open_detector(database, objects, safety, producer),
+    )
+
+
+def _fetcher(guard: AddressGuard, settings: ProducerSettings) -> Fetcher:
+    return Fetcher(
+        guard,
+        max_bytes=settings.max_body_bytes,
+        seconds=settings.fetch_seconds,
+        places=settings.max_fetches,
+        tenant_places=settings.max_tenant_fetches,
     )
 
 

@@ -29,6 +29,11 @@ class ProducerSettings:
     )
     max_streams: int = setting("INPAINTD_MAX_STREAMS", "event streams that one API process holds open", 256)
     max_tenant_streams: int = setting("INPAINTD_MAX_TENANT_STREAMS", "those of one tenant among them", 64)
+    fetch_seconds: float = setting(
+        "INPAINTD_FETCH_SECONDS", "seconds in which the pictures that a job names by URL must have been fetched", 10.0
+    )
+    max_fetches: int = setting("INPAINTD_MAX_FETCHES", "jobs whose pictures one API process fetches by URL at once", 16)
+    max_tenant_fetches: int = setting("INPAINTD_MAX_TENANT_FETCHES", "those of one tenant among them", 8)
     public_detect: bool = setting(
         "INPAINTD_PUBLIC_DETECT", "let anybody ask the detector where a picture comes from, without a key", False
     )
@@ -57,7 +62,7 @@ class ProducerSettings:
     )
     allowed_addresses: tuple[str, ...] = setting(
         "INPAINTD_ALLOWED_ADDRESSES",
-        "networks inside your own that webhooks may reach, also without TLS, such as `10.1.0.0/16,192.168.7.2`",
+        "networks inside your own that webhooks and picture URLs may lead to, also without TLS: `10.1.0.0/16,10.7.0.2`",
         (),
     )
 
@@ -72,6 +77,8 @@ class ProducerSettings:
             raise SettingsError(
                 "INPAINTD_PUBLIC_DETECT_PER_MINUTE must be above 0; unset INPAINTD_PUBLIC_DETECT instead."
             )
+        if not 0 < settings.fetch_seconds < math.inf:
+            raise SettingsError("INPAINTD_FETCH_SECONDS must be above 0.")
         settings._check_keeping()
         settings._check_addresses()
         return settings

@@ -14,10 +14,10 @@ from producer.evidence import prompt_decision
 from producer.fingerprint import fingerprint_of
 from producer.fitness import refuse_unfit
 from producer.inputs import Inputs, InputShelf
-from producer.order import Order
+from producer.order import Order, UrlRef
+from producer.outbound.addresses import AddressGuard, AddressRefused
 from producer.prompts import judge_prompts
 from producer.pseudonyms import pseudonym
-from producer.webhooks.addresses import AddressGuard, AddressRefused
 from safety.behavior import Imprint
 from safety.policy import Policy
 from safety.triage import triage
@@ -27,6 +27,7 @@ from storage.audit_rows import audit_row
 from storage.broker import Doorbell
 from storage.case import CaseKind
 from storage.case_rows import case_row
+from storage.copies import Trace
 from storage.failpoints import reach
 from storage.ids import new_id
 from storage.intake import Submitted
@@ -62,6 +63,8 @@ class Submitter:
         self._check_hook(order)
         model = self._model(order.params.model)
         job_id, fingerprint = new_id("job"), fingerprint_of(order)
+        if (earlier := self._earlier(tenant_id, order, fingerprint)) is not None:
+            return earlier
         params = order.params.resolved(native_size=model.can.native_size, seed=secrets.randbelow(MAX_SEED + 1))
         refuse_unfit(params, model)
         verdict = judge_prompts(params, self.policy)
@@ -77,6 +80,13 @@ class Submitter:
         reach("after_accept")
         self._announce(submitted, model)
         return submitted
+
+    def _earlier(self, tenant_id: str, order: Order, fingerprint: str) -> Submitted | None:
+        """The job of an earlier copy of an order whose pictures would have to be fetched again."""
+        if not isinstance(order.image, UrlRef) and not isinstance(order.mask, UrlRef):
+            return None
+        trace = Trace(tenant_id, fingerprint, order.idempotency_key, order.is_retry)
+        return self.submissions.earlier(trace)
 
     def _announce(self, submitted: Submitted, model: ModelDescriptor) -> None:
         job = submitted.job

@@ -7,6 +7,7 @@ from typing import Final, Protocol
 from PIL.Image import Image
 
 from safety.classifier import ImageClassifier
+from safety.own_mark import OwnMark
 from safety.verdict import Finding
 
 Box = tuple[int, int, int, int]
@@ -27,7 +28,8 @@ ASIDE: Final = frozenset({BEFORE, APPEARED})
 class Submission:
     """What a caller sent: the picture upright, the mask of its size (not black means repaint), its file, its words.
 
-    `findings` are those of the prompt rules. Without `data`, nothing is known of the file.
+    `findings` are those of the prompt rules. Without `data`, nothing is known of the file; without `own_mark`, nothing
+    of a mark in the picture.
     """
 
     image: Image
@@ -36,6 +38,7 @@ class Submission:
     content_type: str = ""
     prompt: str = ""
     findings: tuple[Finding, ...] = ()
+    own_mark: OwnMark | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

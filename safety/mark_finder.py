@@ -40,8 +40,11 @@ class Found:
 def find(image: Image.Image, keys: MarkKeys) -> Found | None:
     """The mark of an upright picture: whole or cropped without scaling, of any size; or of a part of it."""
     for tile in periods(image.size):
-        flat = _flat(image, tile)
+        grey = _grey(image, tile)
+        flat = mark_sight.flatten(grey)
         found = _in_whole(flat, keys)
+        if found is None and mark_sight.clipped(grey):
+            found = _in_ink(image, tile, keys)
         if found is None and tile == mark_sight.period(image.size):
             found = _in_parts(flat, keys)
         if found is not None:
@@ -52,7 +55,7 @@ def find(image: Image.Image, keys: MarkKeys) -> Found | None:
 
 def find_plain(image: Image.Image, keys: MarkKeys) -> Found | None:
     """The mark of a whole picture as it was marked, or at most resized."""
-    return _in_whole(_flat(image, mark_sight.period(image.size)), keys)
+    return _in_whole(mark_sight.flatten(_grey(image, mark_sight.period(image.size))), keys)
 
 
 def periods(size: tuple[int, int]) -> list[float]:
@@ -79,13 +82,20 @@ def read(seen: Seen, ring: KeyRing, places: Sequence[Sighting]) -> Found | None:
     return None
 
 
-def _flat(image: Image.Image, tile: float) -> Floats:
-    return mark_sight.flatten(mark_sight.middle(mark_sight.luma(image, tile)))
+def _grey(image: Image.Image, tile: float) -> Floats:
+    return mark_sight.middle(mark_sight.luma(image, tile))
 
 
 def _in_whole(flat: Floats, keys: MarkKeys) -> Found | None:
     seen = Seen.of(mark_sight.fold(flat))
     return _first(read(seen, ring, sightings(seen.sync, ring.sync_seed, _PLACES)) for ring in keys.rings)
+
+
+def _in_ink(image: Image.Image, tile: float, keys: MarkKeys) -> Found | None:
+    """A mark of which only the ink of a page is left, since the paper was made white again."""
+    # The picture's own pixels: a mean of ink and paper is of any tone.
+    ink = mark_sight.middle(mark_sight.luma(image, tile, Image.Resampling.NEAREST))
+    return _in_whole(mark_sight.flatten_alike(ink), keys)
 
 
 def _in_parts(flat: Floats, keys: MarkKeys) -> Found | None:

@@ -1,5 +1,7 @@
 """What of a picture the watermark's reader looks at: its luma at a common scale, flattened, laid tile upon tile."""
 
+from itertools import product
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -15,6 +17,8 @@ _DETAIL = 5
 _AROUND = 5
 _FLOOR = 1.5
 _LIMIT = 2.0
+_CLIPPED = 125
+_ALIKE, _NEIGHBORS = 16, 9
 
 Floats = NDArray[np.float32]
 
@@ -30,12 +34,12 @@ def scaled_size(size: tuple[int, int], tile: float) -> tuple[int, int]:
     return max(1, round(width * TILE / tile)), max(1, round(height * TILE / tile))
 
 
-def luma(image: Image.Image, tile: float) -> Floats:
+def luma(image: Image.Image, tile: float, resampling: Image.Resampling = Image.Resampling.BICUBIC) -> Floats:
     """Luma less 128, at the scale of `scaled_size`."""
     grey = image.convert("L")
     size = scaled_size(grey.size, tile)
     if size != grey.size:
-        grey = grey.resize(size, Image.Resampling.BICUBIC)
+        grey = grey.resize(size, resampling)
     found: Floats = np.asarray(grey, dtype=np.float32) - 128
     return found
 
@@ -67,7 +71,33 @@ def _runs(values: Floats, length: int) -> Floats:
 
 def flatten(grey: Floats) -> Floats:
     """The detail of a picture, made equally strong everywhere: what it shows fades, a mark stays."""
-    detail = grey - blur(grey, _DETAIL)
+    return _even(grey - blur(grey, _DETAIL))
+
+
+def clipped(grey: Floats) -> bool:
+    """Whether most of a picture is plain white or black, where nothing is left of a mark."""
+    return float(np.mean(np.abs(grey + 0.5) >= _CLIPPED)) > 0.5
+
+
+def flatten_alike(grey: Floats) -> Floats:
+    """As `flatten`, but each pixel is held against those around it that are about as bright: ink against ink.
+
+    Beside the step from ink to paper, what a mark changes in ink is nothing. The detail is what Lee's filter takes
+    away: "Digital image smoothing and the sigma filter", 1983.
+    """
+    height, width = grey.shape
+    tones = np.rint(grey).astype(np.int16)
+    around = np.pad(tones, _NEIGHBORS // 2, mode="edge")
+    steps, count = np.zeros_like(tones), np.zeros_like(tones)
+    for top, left in product(range(_NEIGHBORS), repeat=2):
+        step = around[top : top + height, left : left + width] - tones
+        alike = np.abs(step) <= _ALIKE
+        steps += step * alike
+        count += alike
+    return _even((-steps / count).astype(np.float32))
+
+
+def _even(detail: Floats) -> Floats:
     strength = np.sqrt(blur(detail**2, _AROUND) + _FLOOR**2)
     flat: Floats = np.clip(detail / strength, -_LIMIT, _LIMIT).astype(np.float32)
     return flat

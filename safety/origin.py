@@ -3,8 +3,6 @@
 from safety.credentials import CONTENT_TYPES, read
 from safety.errors import CredentialsError
 from safety.evidence import WHOLE, Evidence, Scores
-from safety.mark_keys import MarkKeys
-from safety.watermark import detect
 
 
 class OriginSource:
@@ -17,17 +15,16 @@ class OriginSource:
     name = "origin"
     version = "1"
 
-    def __init__(self, keys: MarkKeys, anchors: str) -> None:
+    def __init__(self, anchors: str) -> None:
         """`anchors` are the root certificates (PEM) of our own credentials."""
-        self._keys = keys
         self._anchors = anchors
 
     def measure(self, evidence: Evidence) -> Scores:
-        """See SignalSource. Raises ValueError without a submission."""
+        """See SignalSource. Raises ValueError without a submission that can be asked for its mark."""
         sent = evidence.submission
-        if sent is None:
+        if sent is None or sent.own_mark is None:
             raise ValueError("there is no file to look at")
-        own = detect(sent.image, self._keys) is not None
+        own = sent.own_mark.found() is not None
         return {WHOLE: {"own_mark": float(own), **self._credentials(sent.data, sent.content_type)}}
 
     def _credentials(self, data: bytes, content_type: str) -> dict[str, float]:

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
 from sqlalchemy.ext.compiler import compiles
 
 from storage.errors import DatabaseUnavailable
@@ -120,6 +118,10 @@ class Database:
 
 def migrate(url: str) -> None:
     """Brings the schema at `url` up to date with the packaged Alembic migrations. Safe to run twice."""
+    # Alembic takes a tenth of a second to import, and most processes never migrate.
+    from alembic import command
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     engine = _make_engine(url)

@@ -5,6 +5,7 @@ StorageError
 ├── TenantNotFound         no tenant of this name
 ├── TenantSuspended        the tenant may submit nothing at present
 ├── FileMissing            no such uploaded file for this tenant
+├── FileInUse              a job that has not ended needs the file
 ├── LimitReached           a limit of the tenant stands against it; says when to come again
 │   ├── QueueFull          as many of its jobs wait as may wait
 │   ├── TooManyRequests    it asks more often than it may
@@ -44,6 +45,10 @@ class TenantSuspended(StorageError):
 
 class FileMissing(StorageError):
     """No uploaded file with this id belongs to the tenant."""
+
+
+class FileInUse(StorageError):
+    """A job that has not ended needs the file."""
 
 
 class LimitReached(StorageError):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from storage.also import Row, add_rows
 from storage.case import Case
 from storage.case_tables import exposures
 from storage.database import Database, db_now
@@ -31,13 +33,14 @@ class ExposureStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def note(self, moderator: str, case: Case) -> None:
-        """The case was revealed to the moderator; once, however often."""
+    def note(self, moderator: str, case: Case, also: Sequence[Row] = ()) -> None:
+        """The case was revealed to the moderator; counted once, however often. `also` are rows for the same commit."""
         values = {"moderator": moderator, "case_id": case.id, "category": case.category, "severity": case.severity}
         known = sa.and_(exposures.c.moderator == moderator, exposures.c.case_id == case.id)
         with self._database.transaction() as connection:
             if connection.scalar(sa.select(exposures.c.case_id).where(known)) is None:
                 connection.execute(sa.insert(exposures).values(values))
+            add_rows(connection, also)
 
     def knows(self, moderator: str, case_id: str) -> bool:
         """Whether the case was revealed to the moderator."""

@@ -52,7 +52,7 @@ class FleetReader:
         """What ended in the last hour, by the minute."""
         with self._database.reading() as connection:
             rows = connection.execute(_ended_by_minute()).all()
-        ended = tuple(Ended(int(row.minute), row.state, row.model, row.tenant, row.count, row.cost) for row in rows)
+        ended = tuple(Ended(**{name: row._mapping[name] for name in Ended.__slots__}) for row in rows)
         reached = sum(one.count for one in ended) >= MOST_ENDED
         return Past(ended, max((one.minute for one in ended), default=0) + 1 if reached else MINUTES)
 
@@ -150,9 +150,9 @@ def _ended_by_minute() -> sa.Select[Any]:
 def _failed() -> sa.Select[Any]:
     code = jobs.c.error["code"].as_string().label("code")
     newest = _newest_ended(FAILURE_SECONDS, jobs.c.id, jobs.c.error, jobs.c.attempt, code)
-    same = {"partition_by": newest.c.code}
-    place = sa.func.row_number().over(**same, order_by=newest.c.finished_at.desc()).label("place")
-    count = sa.func.count().over(**same).label("count")
+    newer = newest.c.finished_at.desc()
+    place = sa.func.row_number().over(partition_by=newest.c.code, order_by=newer).label("place")
+    count = sa.func.count().over(partition_by=newest.c.code).label("count")
     failed = sa.select(newest, place, count).where(newest.c.state == JobState.FAILED).subquery("failed")
     name = sa.func.coalesce(tenants.c.name, UNKNOWN).label("tenant")
     named = failed.outerjoin(tenants, tenants.c.id == failed.c.tenant_id)

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from storage.also import add_rows
+from storage.copies import KEY_SECONDS, Trace, original_of
 from storage.database import db_now
 from storage.errors import CoolingDown, IdempotencyConflict, QueueFull, TenantNotFound, TenantSuspended
 from storage.events import Event, add_events
@@ -20,10 +21,6 @@ from storage.strike_store import earned, recent_strikes
 from storage.tables import idempotency_keys, jobs, tenants
 from storage.tags import draw_tags
 
-# A client that repeats itself without a key does so within seconds or minutes.
-RETRY_WINDOW_SECONDS = 600.0
-# How long an idempotency key stands for its request.
-KEY_SECONDS = 24 * 3600.0
 QUEUE_FULL_SECONDS = 10.0
 
 
@@ -99,25 +96,12 @@ class Intake:
         return None
 
     def _copy_of(self, new: NewJob) -> Answer | None:
-        if new.idempotency_key is not None:
-            return self._known_key(new)
-        if not new.is_retry or new.fingerprint is None:
-            return None
-        same = sa.and_(jobs.c.tenant_id == new.tenant_id, jobs.c.fingerprint == new.fingerprint)
-        recent = sa.select(jobs).where(same, jobs.c.created_at > db_now(-RETRY_WINDOW_SECONDS))
-        row = self._connection.execute(recent.order_by(jobs.c.id.desc()).limit(1)).one_or_none()
+        trace = Trace(new.tenant_id, new.fingerprint, new.idempotency_key, new.is_retry)
+        try:
+            row = original_of(self._connection, trace)
+        except IdempotencyConflict as conflict:
+            return conflict
         return None if row is None else _found(row, new)
-
-    def _known_key(self, new: NewJob) -> Answer | None:
-        table = idempotency_keys
-        mine = sa.select(table).where(table.c.tenant_id == new.tenant_id, table.c.key == new.idempotency_key)
-        known = self._connection.execute(mine.where(table.c.created_at > db_now(-KEY_SECONDS))).one_or_none()
-        if known is None:
-            return None
-        if known.fingerprint != new.fingerprint:
-            return IdempotencyConflict(f"the idempotency key {new.idempotency_key!r} was used for another request")
-        row = self._connection.execute(sa.select(jobs).where(jobs.c.id == known.job_id)).one()
-        return _found(row, new)
 
     def _remember_key(self, new: NewJob) -> None:
         if new.idempotency_key is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import os
 import secrets
@@ -33,6 +34,14 @@ class Entry:
     modified: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class UploadLink:
+    """Where to PUT the bytes of an object, and the headers that must be sent with them."""
+
+    url: str
+    headers: dict[str, str]
+
+
 class ObjectStore(Protocol):
     """What the house needs of a place for bytes. Keys are relative, with `/` between parts."""
 
@@ -41,6 +50,9 @@ class ObjectStore(Protocol):
 
     def get(self, key: str) -> bytes:
         """The bytes under `key`. Raises ObjectMissing, ObjectStoreUnavailable."""
+
+    def size(self, key: str) -> int:
+        """How many bytes lie under `key`. Raises ObjectMissing, ObjectStoreUnavailable."""
 
     def delete(self, key: str) -> None:
         """Removes `key`; nothing happens if it is absent. Raises ObjectStoreUnavailable."""
@@ -54,6 +66,12 @@ class ObjectStore(Protocol):
 
     def presign(self, key: str, seconds: int) -> str | None:
         """A link that reads `key` for `seconds`, or None where the store cannot give one."""
+
+    def presign_upload(self, key: str, seconds: int, *, size: int, sha256: str | None) -> UploadLink | None:
+        """A link that writes exactly `size` bytes under `key` for `seconds`, or None where the store has none.
+
+        Stores that check it hold the bytes against `sha256` (hex) as well.
+        """
 
     def ping(self) -> None:
         """Raises ObjectStoreUnavailable when the store cannot be used."""
@@ -96,6 +114,13 @@ class LocalObjectStore:
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             raise ObjectMissing(f"no object {key}") from None
 
+    def size(self, key: str) -> int:
+        """How many bytes lie under `key`. Raises ObjectMissing."""
+        path = self._path(key)
+        if not path.is_file():
+            raise ObjectMissing(f"no object {key}")
+        return path.stat().st_size
+
     def delete(self, key: str) -> None:
         """Removes `key` if it is there."""
         self._path(key).unlink(missing_ok=True)
@@ -110,6 +135,10 @@ class LocalObjectStore:
             raise ObjectStoreUnavailable(f"{self._folder} cannot be read: {problem.strerror}") from problem
 
     def presign(self, key: str, seconds: int) -> str | None:  # noqa: ARG002
+        """None: a folder has no links."""
+        return None
+
+    def presign_upload(self, key: str, seconds: int, *, size: int, sha256: str | None) -> UploadLink | None:  # noqa: ARG002
         """None: a folder has no links."""
         return None
 
@@ -195,6 +224,12 @@ class S3ObjectStore:
         data: bytes = _call(lambda: self._client.get_object(**place)["Body"].read())
         return data
 
+    def size(self, key: str) -> int:
+        """How many bytes lie under `key`. Raises ObjectMissing, ObjectStoreUnavailable."""
+        place = {"Bucket": self._bucket, "Key": self._prefix + key}
+        size: int = _call(lambda: self._client.head_object(**place)["ContentLength"])
+        return size
+
     def delete(self, key: str) -> None:
         """Removes `key` if it is there. Raises ObjectStoreUnavailable."""
         try:
@@ -215,6 +250,15 @@ class S3ObjectStore:
         place = {"Bucket": self._bucket, "Key": self._prefix + key}
         link: str = self._client.generate_presigned_url("get_object", Params=place, ExpiresIn=seconds)
         return link
+
+    def presign_upload(self, key: str, seconds: int, *, size: int, sha256: str | None) -> UploadLink | None:
+        """A link that writes exactly `size` bytes: the length is one of the headers that are signed."""
+        place: dict[str, Any] = {"Bucket": self._bucket, "Key": self._prefix + key, "ContentLength": size}
+        headers = {}
+        if sha256 is not None:
+            place["ChecksumSHA256"] = base64.b64encode(bytes.fromhex(sha256)).decode()
+            headers["x-amz-checksum-sha256"] = place["ChecksumSHA256"]
+        return UploadLink(self._client.generate_presigned_url("put_object", Params=place, ExpiresIn=seconds), headers)
 
     def ping(self) -> None:
         """Raises ObjectStoreUnavailable when the bucket does not answer or is not there."""

@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from storage.database import Database, db_now
 from storage.job import JobState
 from storage.mark_tables import marks
-from storage.tables import Moment, files, idempotency_keys, jobs
+from storage.tables import Moment, files, idempotency_keys, jobs, uploads
+from storage.upload_store import Upload
 from storage.webhook_tables import webhook_attempts, webhook_deliveries
 
 _DAY = 86400.0
@@ -123,11 +124,13 @@ class RetentionStore:
         return {row.id: _standing(row) for row in rows}
 
     def known_files(self, file_ids: Collection[str]) -> set[str]:
-        """Those of these ids that uploaded files have."""
+        """The keys of the uploaded files that have these ids, and of the uploads that are to be these files."""
         if not file_ids:
             return set()
         with self._database.reading() as connection:
-            return set(connection.execute(sa.select(files.c.id).where(files.c.id.in_(file_ids))).scalars())
+            stored = set(connection.scalars(sa.select(files.c.key).where(files.c.id.in_(file_ids))))
+            coming = connection.execute(sa.select(uploads).where(uploads.c.id.in_(file_ids))).all()
+        return stored | {Upload(**row._mapping).key for row in coming}
 
     def known_manifests(self, keys: Collection[str]) -> set[str]:
         """Those of these keys of stored credentials that a mark names."""

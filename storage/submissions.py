@@ -11,10 +11,12 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from storage.certainty import certainly
+from storage.copies import Trace, original_of
 from storage.database import Database
 from storage.group import Group
 from storage.intake import Answer, Intake, Submitted
 from storage.job import NewJob
+from storage.rows import job_of
 from storage.tables import idempotency_keys, jobs
 
 PATIENCE_SECONDS = 5.0
@@ -50,6 +52,17 @@ class Submissions:
         except sa.exc.IntegrityError as error:
             # Something outside broke a rule, say a tenant that was removed: only its own request may fail.
             return [error] if len(news) == 1 else [self.submit_many([new])[0] for new in news]
+
+    def earlier(self, trace: Trace) -> Submitted | None:
+        """The job that an earlier copy of a request made, to spare the work of a copy; None if there is none yet.
+
+        A copy that comes at the same time is found by `submit` alone. Raises IdempotencyConflict.
+        """
+        if not trace.may_be_copy:
+            return None
+        with self._database.reading() as connection:
+            row = original_of(connection, trace)
+        return None if row is None else Submitted(job_of(row), replayed=True)
 
     def kept_answer(self, tenant_id: str, key: str) -> KeptAnswer | None:
         """What was answered under an idempotency key, None as long as nothing was."""

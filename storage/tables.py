@@ -98,7 +98,7 @@ files = sa.Table(
     "files",
     metadata,
     sa.Column("id", Id, primary_key=True),
-    sa.Column("tenant_id", Id, sa.ForeignKey("tenants.id"), nullable=False, index=True),
+    sa.Column("tenant_id", Id, sa.ForeignKey("tenants.id"), nullable=False),
     sa.Column("key", sa.String(300), nullable=False),
     sa.Column("sha256", sa.String(64), nullable=False),
     sa.Column("content_type", sa.String(40), nullable=False),
@@ -106,6 +106,19 @@ files = sa.Table(
     sa.Column("width", sa.Integer, nullable=False),
     sa.Column("height", sa.Integer, nullable=False),
     sa.Column("created_at", Moment, nullable=False),
+    sa.Index("ix_files_tenant", "tenant_id", "id"),
+)
+
+# Files to come, see storage/upload_store.py.
+uploads = sa.Table(
+    "uploads",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("tenant_id", Id, sa.ForeignKey("tenants.id"), nullable=False, index=True),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("sha256", sa.String(64)),
+    sa.Column("content_type", sa.String(40)),
+    sa.Column("created_at", Moment, nullable=False, index=True),
 )
 
 jobs = sa.Table(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,12 +12,21 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
-from storage.database import Database, migrate
+from storage.database import Database
 from storage.object_store import ObjectStore, open_object_store
 from storage.settings import StorageSettings
-from tests import servers
+from tests import databases, servers
+
+# Several of these processes share a machine; more threads in each only wait for one another. For their children too,
+# and before anything loads numpy or torch.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Collecting imports torch and all; see storage.loading.
+gc.disable()
 
 _numbers = itertools.count()
+# What starts programs waits a lot, and would at the end be all that still runs.
+_FIRST = ("tests/chaos/", "tests/e2e/", "tests/integration/")
 
 # No property depends on how fast a machine is: by default an example of more than 200 ms fails.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -25,10 +36,21 @@ settings.load_profile("untimed")
 structlog.configure(processors=[structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)])
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the tests that take long in front; xdist hands files out in this order."""
+    items.sort(key=lambda item: not item.nodeid.startswith(_FIRST))
+
+
+def pytest_collection_finish() -> None:
+    """From here on garbage is searched for, though never again in what was imported: each search would walk over it."""
+    gc.freeze()
+    gc.enable()
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
-    """The address of a PostgreSQL that this session started."""
-    with servers.postgres() as server:
+    """The address of a PostgreSQL that this session started. Its data need not outlive it."""
+    with servers.postgres(durable=False) as server:
         yield server.uri
 
 
@@ -52,17 +74,14 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.S3Se
 @pytest.fixture
 def postgres_url(postgres_server: str) -> Iterator[str]:
     """A migrated PostgreSQL database of this test's own."""
-    with servers.fresh_database(postgres_server, f"test_{next(_numbers)}") as url:
-        migrate(url)
+    with databases.migrated_postgres(postgres_server, f"test_{next(_numbers)}") as url:
         yield url
 
 
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
     """A migrated SQLite database of this test's own."""
-    url = f"sqlite:///{tmp_path / 'inpaintd.db'}"
-    migrate(url)
-    return url
+    return databases.migrated_sqlite(tmp_path / "inpaintd.db")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

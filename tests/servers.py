@@ -105,17 +105,26 @@ class Postgres:
 
 
 @contextmanager
-def postgres() -> Iterator[Postgres]:
-    """A fresh PostgreSQL."""
+def postgres(*, durable: bool = True) -> Iterator[Postgres]:
+    """A fresh PostgreSQL; unless `durable`, it never waits for the disk and must not be ended `immediate`ly."""
     # Not below pytest's own folder: as root the server runs under another account, which may not look in there.
     folder = Path(tempfile.mkdtemp(prefix="inpaintd-postgres-"))
     folder.chmod(0o755)
     server = _pgserver(folder).get_server(folder / "data", cleanup_mode="delete")
     try:
+        if not durable:
+            _leave_to_memory(server.get_uri())
         yield Postgres(server.get_uri(), server)
     finally:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _leave_to_memory(server_uri: str) -> None:
+    with psycopg.connect(server_uri, autocommit=True) as connection:
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            connection.execute(f"ALTER SYSTEM SET {setting} = off")
+        connection.execute("SELECT pg_reload_conf()")
 
 
 def _pgserver(folder: Path) -> ModuleType:
@@ -134,10 +143,10 @@ def _pgserver(folder: Path) -> ModuleType:
 
 
 @contextmanager
-def fresh_database(server_uri: str, name: str) -> Iterator[str]:
-    """The address of an empty database of its own, dropped afterwards."""
+def fresh_database(server_uri: str, name: str, template: str = "template1") -> Iterator[str]:
+    """The address of a database of its own, empty or a copy of `template`, dropped afterwards."""
     with psycopg.connect(server_uri, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     try:
         yield psycopg_address(server_uri, name)
     finally:

@@ -10,13 +10,15 @@ import sys
 
 from safety.settings import SafetySettings
 from storage.settings import StorageSettings
-from worker.opening import open_tools
 from worker.settings import WorkerSettings
 from worker.station import build, run
 from worker.tools import Tools
 
 
 def _open(storage: StorageSettings, worker: WorkerSettings) -> Tools:
+    # Not above: it brings torch and all, which load faster where the station loads the rest.
+    from worker.opening import open_tools
+
     return open_tools(storage, SafetySettings.from_env(), worker)
 
 

@@ -92,7 +92,8 @@ class Execution:
         prepared = prepare(inputs.image, inputs.mask, self._job.params)
         size = (inputs.image.width, inputs.image.height)
         require_room(self._tools.policy.marking, size, prepared.feather.region)
-        if self._check_input(inputs, image_bytes):
+        source = Source.of(image_bytes, inputs.image, self._tools.mark_keys)
+        if self._check_input(inputs, source):
             return
         results = self._inpaint(prepared)
         composites = [compose(prepared, result.pixels) for result in results]
@@ -102,7 +103,7 @@ class Execution:
             self._finish(self._tools.jobs.block, [], receipt)
             return
         held = action not in PASSING
-        marked = self._mark(composites, inputs, image_bytes)
+        marked = self._mark(composites, source)
         receipt |= _labels(marked)
         saved = self._save(marked, held=held)
         self._finish(self._tools.jobs.hold_result if held else self._tools.jobs.succeed, saved, receipt)
@@ -117,11 +118,11 @@ class Execution:
         self._sign.check()
         return patiently(lambda: self._tools.objects.get(key), self._sign)
 
-    def _check_input(self, inputs: Inputs, image_bytes: bytes) -> bool:
+    def _check_input(self, inputs: Inputs, source: Source) -> bool:
         """True when the job ends here: the picture or its mask needs a person, or is refused."""
         self._sign.check()
         with self._watch.timed("check"):
-            action = self._judgement.on_input(inputs, image_bytes)
+            action = self._judgement.on_input(inputs, source)
         if action is Action.BLOCK:
             self._finish(self._tools.jobs.block, [], {})
         elif action not in PASSING:
@@ -155,10 +156,9 @@ class Execution:
         with self._watch.timed("check"):
             return self._judgement.on_results(composites, inputs)
 
-    def _mark(self, composites: Sequence[Composite], inputs: Inputs, image_bytes: bytes) -> list[MarkedImage]:
+    def _mark(self, composites: Sequence[Composite], source: Source) -> list[MarkedImage]:
         marked: list[MarkedImage] = []
         with self._watch.timed("mark"):
-            source = Source.of(image_bytes, inputs.image, self._tools.mark_keys)
             for made in composites:
                 self._sign.check()
                 marked.append(mark_and_sign(made, self._job, source, self._tools))

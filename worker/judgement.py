@@ -25,7 +25,7 @@ from storage.job import HeldAt, Job
 from storage.masks import Inputs
 from storage.strike_store import strike_row
 from worker.images.compose import Composite
-from worker.marking import MarkedImage
+from worker.marking import MarkedImage, Source
 from worker.tools import Tools
 
 
@@ -82,12 +82,19 @@ class Judgement:
         decision = Decision.of_verdict(self._stage, rules, verdict, pictures=pictures, user=self._job.user)
         return audit_row(self._job.id, decision)
 
-    def on_input(self, inputs: Inputs, data: bytes) -> Action:
-        """Judges the caller's picture, sent as `data`, and its mask. What cannot be checked goes to a person."""
+    def on_input(self, inputs: Inputs, source: Source) -> Action:
+        """Judges the caller's picture, its file and its mask. What cannot be checked goes to a person."""
         image, mask = Image.fromarray(inputs.image.rgb), Image.fromarray(inputs.mask)
-        self._input, self._mask = _print(data, image), _print(inputs.mask.tobytes(), mask)
-        job = self._job
-        sent = Submission(image, mask, data, inputs.image.content_type, job.params.prompt, self._verdict.findings)
+        self._input, self._mask = _print(source.data, image), _print(inputs.mask.tobytes(), mask)
+        sent = Submission(
+            image,
+            mask,
+            source.data,
+            inputs.image.content_type,
+            self._job.params.prompt,
+            self._verdict.findings,
+            source.own_mark,
+        )
         return self._add(check_input(sent, self._policy, self._sources), INPUT)
 
     def on_results(self, composites: Sequence[Composite], inputs: Inputs) -> Action:

@@ -20,6 +20,7 @@ from safety.label_schema import Label
 from safety.mark_keys import MarkKeys
 from safety.marking import can_carry
 from safety.marking_schema import Scope, Unmarked
+from safety.own_mark import OwnMark
 from safety.watermark import Mark, detect, embed, jpeg_trial
 from storage.job import Job
 from storage.params import OutputParams
@@ -55,16 +56,16 @@ class MarkedImage:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The input as it was sent, the same decoded, and the mark of ours that it carried, if any."""
+    """The input as it was sent, the same decoded, and what mark of ours it carries."""
 
     data: bytes
     picture: Picture
-    mark: Mark | None
+    own_mark: OwnMark
 
     @classmethod
     def of(cls, data: bytes, picture: Picture, keys: MarkKeys) -> Source:
-        """Looks for the mark, which takes about 50 ms."""
-        return cls(data, picture, detect(Image.fromarray(picture.rgb), keys))
+        """The mark is looked for when it is asked for."""
+        return cls(data, picture, OwnMark(picture.rgb, keys))
 
 
 def mark_and_sign(composite: Composite, job: Job, source: Source, tools: Tools) -> MarkedImage:
@@ -72,12 +73,12 @@ def mark_and_sign(composite: Composite, job: Job, source: Source, tools: Tools) 
 
     Raises MarkError when the mark cannot be read back from the file, and CredentialsError.
     """
-    original, marking = source.picture, tools.policy.marking
+    original, older, marking = source.picture, source.own_mark.found(), tools.policy.marking
     image, label_box = _labeled(composite.image, marking.label)
     room = can_carry(marking, composite.image.size, composite.region)
     if room or marking.below_smallest is Unmarked.REFUSE:
         # A mark that lies all over the picture would be read instead of one in a part of it: it is written over.
-        where = composite.support if marking.scope is Scope.EDIT and source.mark is None else None
+        where = composite.support if marking.scope is Scope.EDIT and older is None else None
         encoded, mark = _marked_file(image, where, job.params.output, original, tools.mark_keys)
     else:
         encoded, mark = encode(image, job.params.output, original), None
@@ -87,7 +88,7 @@ def mark_and_sign(composite: Composite, job: Job, source: Source, tools: Tools) 
         software_version=version("inpaintd"),
         mask_box=composite.region,
         watermark_id=mark.id if mark else None,
-        parent_mark_id=source.mark.id if source.mark else None,
+        parent_mark_id=older.id if older else None,
     )
     content_type = job.params.output.format.content_type
     signed = sign(encoded, content_type, claim, tools.authority, source.data, original.content_type)

@@ -47,7 +47,7 @@ def open_tools(storage: StorageSettings, safety: SafetySettings, worker: WorkerS
         policy=policy,
         mark_keys=mark_keys,
         authority=authority,
-        sources=[*open_sources(database, mark_keys, authority), *added],
+        sources=[*open_sources(database, authority), *added],
         previewer=Previewer(worker.preview_every, publisher, policy) if wanted else None,
     )
 

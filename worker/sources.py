@@ -11,7 +11,6 @@ from safety.authority import Authority
 from safety.banks import Banked, BankSource, HashBanks, packaged
 from safety.evidence import Evidence, Scores, SignalSource
 from safety.faces import FaceSource
-from safety.mark_keys import MarkKeys
 from safety.origin import OriginSource
 from safety.text_areas import TextSource
 from storage.database import Database
@@ -24,9 +23,9 @@ FRESH_SECONDS = 20.0
 STALE_SECONDS = 600.0
 
 
-def open_sources(database: Database, keys: MarkKeys, authority: Authority) -> tuple[SignalSource, ...]:
+def open_sources(database: Database, authority: Authority) -> tuple[SignalSource, ...]:
     """All of them. The banks are read when they are first needed."""
-    return BanksInUse(HashBankStore(database)), FaceSource(), TextSource(), OriginSource(keys, authority.root_pem)
+    return BanksInUse(HashBankStore(database)), FaceSource(), TextSource(), OriginSource(authority.root_pem)
 
 
 class BanksInUse:

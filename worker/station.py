@@ -12,6 +12,7 @@ import structlog
 from celery import Celery, signals
 
 from storage.broker import make_app
+from storage.loading import loading
 from storage.logs import configure_logging
 from storage.settings import StorageSettings
 from worker.process import WorkerProcess
@@ -48,7 +49,8 @@ class Station:
     def _on_init(self, **_: Any) -> None:
         configure_logging(json=self._storage.log_json)  # Celery sets logging up only after this signal
         try:
-            self._process = WorkerProcess(self._open_tools(), self._worker)
+            with loading():
+                self._process = WorkerProcess(self._open_tools(), self._worker)
         except Exception as problem:
             log.exception("worker_cannot_start")
             # Celery swallows ordinary exceptions of signal handlers and would run on without an engine.

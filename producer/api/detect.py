@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field
 
 from producer.api.auth import MayDetect
 from producer.api.dependencies import ServicesDep
+from producer.api.files import PICTURE_CODES
 from producer.api.forms import only_file, read_form
 from producer.api.problems import declared
 from producer.detect import Detector
@@ -31,15 +32,6 @@ _CONTENT = {
     **{f"image/{kind}": _PICTURE for kind in ("png", "jpeg", "webp")},
 }
 _BODY: dict[str, Any] = {"requestBody": {"required": True, "content": _CONTENT}}
-_PICTURE_CODES = (
-    "image_empty",
-    "image_type_unsupported",
-    "image_truncated",
-    "image_corrupt",
-    "image_too_large",
-    "image_animated",
-    "image_mode_unsupported",
-)
 _CODES = ("form_invalid", "body_too_large", "field_missing", "field_unknown", "detector_off", "detector_busy")
 
 
@@ -176,7 +168,7 @@ def _detector(services: ServicesDep) -> Detector:
 DetectorDep = Annotated[Detector, Depends(_detector)]
 
 
-@router.post("", responses=declared(*_CODES, *_PICTURE_CODES), openapi_extra=_BODY, summary="Examine a picture")
+@router.post("", responses=declared(*_CODES, *PICTURE_CODES), openapi_extra=_BODY, summary="Examine a picture")
 async def examine(
     request: Request,
     caller: MayDetect,

@@ -18,6 +18,8 @@ from storage.errors import (
     CoolingDown,
     DatabaseUnavailable,
     DeliveryNotFound,
+    FileInUse,
+    FileMissing,
     IdempotencyConflict,
     JobNotFound,
     LimitReached,
@@ -47,6 +49,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(JobNotFound, _job_not_found)
     app.add_exception_handler(NotAppealable, _not_appealable)
     app.add_exception_handler(TenantSuspended, _suspended)
+    app.add_exception_handler(FileMissing, _file_unknown)
+    app.add_exception_handler(FileInUse, _file_in_use)
     app.add_exception_handler(LimitReached, _limit_reached)
     app.add_exception_handler(StreamsFull, _streams_full)
     app.add_exception_handler(IdempotencyConflict, _key_reused)
@@ -81,6 +85,14 @@ def _not_appealable(_request: Request, error: Exception) -> JSONResponse:
 
 def _suspended(_request: Request, error: Exception) -> JSONResponse:
     return problem_response("tenant_suspended", str(error))
+
+
+def _file_unknown(request: Request, _error: Exception) -> JSONResponse:
+    return problem_response("file_unknown", f"There is no file {request.path_params.get('file_id', '')} for this key.")
+
+
+def _file_in_use(_request: Request, _error: Exception) -> JSONResponse:
+    return problem_response("file_in_use", "A job that has not ended needs this file.")
 
 
 def _webhook_fault(_request: Request, error: Exception) -> JSONResponse:

@@ -2,68 +2,133 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from pydantic import BaseModel, Field
 
-from producer.api.auth import MaySubmit
+from producer.api.auth import MayRead, MaySubmit
+from producer.api.bodies import body_of, schema_of
 from producer.api.dependencies import ServicesDep
+from producer.api.file_views import (
+    FileList,
+    FileQuery,
+    FileView,
+    NewUpload,
+    UploadView,
+    file_view,
+    upload_view,
+)
 from producer.api.forms import only_file, read_form
+from producer.api.orders import FILE_ID
 from producer.api.problems import declared
 from producer.errors import Refusal
-from producer.services import Services
-from storage.file_store import StoredFile
-from storage.pictures import PictureError, open_picture
+from storage.errors import FileMissing
 
 router = APIRouter(prefix="/v1/files", tags=["files"])
 
-_CONTENT = {"multipart/form-data": {"schema": {"$ref": "#/components/schemas/FileForm"}}}
-_BODY: dict[str, Any] = {"requestBody": {"required": True, "content": _CONTENT}}
+_FORM = {"multipart/form-data": {"schema": {"$ref": "#/components/schemas/FileForm"}}}
+_BYTES = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+PICTURE_CODES = (
+    "image_empty",
+    "image_type_unsupported",
+    "image_truncated",
+    "image_corrupt",
+    "image_too_large",
+    "image_animated",
+    "image_mode_unsupported",
+)
 _CODES = ("form_invalid", "invalid_utf8", "body_too_large", "media_type_unsupported", "field_missing", "field_unknown")
+_BODY_CODES = ("json_invalid", *_CODES[1:], "wrong_type", "out_of_range", "wrong_format", "not_a_choice")
 
 
-class FileView(BaseModel):
-    """An uploaded picture. Use `id` as `image` or `mask` of a job."""
-
-    id: str = Field(examples=["file_06f3kq5x6m8v2n4p7r9t1w3y5z"])
-    object: Literal["file"] = "file"
-    sha256: str
-    size: int = Field(description="Bytes.")
-    width: int = Field(description="Pixels, after turning the picture upright.")
-    height: int
-    content_type: str
-    created_at: datetime
+def _body(content: dict[str, Any]) -> dict[str, Any]:
+    return {"requestBody": {"required": True, "content": content}}
 
 
-@router.post("", status_code=201, responses=declared(*_CODES), openapi_extra=_BODY, summary="Upload a picture")
+def _file_id(file_id: Annotated[str, Path(description="A `file_` id.")]) -> str:
+    if not FILE_ID.fullmatch(file_id):
+        raise FileMissing(file_id)
+    return file_id
+
+
+FileId = Annotated[str, Depends(_file_id)]
+
+
+@router.post(
+    "",
+    status_code=201,
+    responses=declared(*_CODES, *PICTURE_CODES),
+    openapi_extra=_body(_FORM),
+    summary="Upload a picture",
+)
 async def upload(request: Request, principal: MaySubmit, services: ServicesDep) -> FileView:
     """A PNG, JPEG or WebP as the part `file`. It is decoded once, so that a broken one is refused now."""
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         raise Refusal("media_type_unsupported", "Send the picture as the part `file` of multipart/form-data.")
     data = only_file(await read_form(request))
-    return _view(await run_in_threadpool(_store, services, principal.tenant_id, data))
+    return file_view(await run_in_threadpool(services.uploads.take, principal.tenant_id, data))
 
 
-def _store(services: Services, tenant_id: str, data: bytes) -> StoredFile:
-    try:
-        # Read with the freedom of a mask (16-bit grey): as which of the two it serves is known only at submit.
-        picture = open_picture(data, as_mask=True, max_pixels=services.settings.max_pixels)
-    except PictureError as error:
-        message = error.message.replace("The mask", "The file", 1)
-        raise Refusal.of_field("file", error.code, message) from error
-    return services.files.add(tenant_id, data, picture.content_type, width=picture.width, height=picture.height)
+@router.post(
+    "/presign",
+    status_code=201,
+    responses=declared(*_BODY_CODES),
+    openapi_extra=schema_of(NewUpload),
+    summary="Open a direct upload",
+)
+def presign(
+    principal: MaySubmit, services: ServicesDep, body: Annotated[NewUpload, Depends(body_of(NewUpload))]
+) -> UploadView:
+    """Says where to PUT the bytes: at the object store, where it has links, else here. Then call `complete`."""
+    opened = services.uploads.open(principal.tenant_id, body.size, sha256=body.sha256, content_type=body.content_type)
+    return upload_view(opened)
 
 
-def _view(stored: StoredFile) -> FileView:
-    return FileView(
-        id=stored.id,
-        sha256=stored.sha256,
-        size=stored.size,
-        width=stored.width,
-        height=stored.height,
-        content_type=stored.content_type,
-        created_at=stored.created_at,
-    )
+@router.put(
+    "/{file_id}/content",
+    status_code=204,
+    responses=declared("file_unknown", "body_too_large", "upload_mismatch"),
+    openapi_extra=_body(_BYTES),
+    summary="Send the bytes of a direct upload",
+)
+async def content(request: Request, file_id: FileId, principal: MaySubmit, services: ServicesDep) -> Response:
+    """The bytes as they are, whatever their Content-Type; exactly as many as were announced."""
+    data = await request.body()
+    await run_in_threadpool(services.uploads.receive, file_id, principal.tenant_id, data)
+    return Response(status_code=204)
+
+
+@router.post(
+    "/{file_id}/complete",
+    responses=declared("file_unknown", "upload_missing", "upload_mismatch", *PICTURE_CODES),
+    summary="Complete a direct upload",
+)
+def complete(file_id: FileId, principal: MaySubmit, services: ServicesDep) -> FileView:
+    """Checks what arrived as any upload is checked, and makes it a file. Safe to repeat.
+
+    After a refusal the bytes may be sent again while the link is good.
+    """
+    return file_view(services.uploads.complete(file_id, principal.tenant_id))
+
+
+@router.get("", responses=declared("field_unknown", "out_of_range", "wrong_format"), summary="List files")
+def page(query: Annotated[FileQuery, Query()], principal: MayRead, services: ServicesDep) -> FileList:
+    """Newest first. Follow `next_cursor` until it is null. Uploads that were not completed are no files yet."""
+    found = services.files.page(principal.tenant_id, limit=query.limit, cursor=query.cursor)
+    return FileList(data=[file_view(one) for one in found.files], next_cursor=found.next_cursor)
+
+
+@router.get("/{file_id}", responses=declared("file_unknown"), summary="Read a file's description")
+def read(file_id: FileId, principal: MayRead, services: ServicesDep) -> FileView:
+    """What is known of the file; its bytes are not given out again."""
+    return file_view(services.files.get(file_id, principal.tenant_id))
+
+
+@router.delete(
+    "/{file_id}", status_code=204, responses=declared("file_unknown", "file_in_use"), summary="Delete a file"
+)
+def delete(file_id: FileId, principal: MaySubmit, services: ServicesDep) -> Response:
+    """Removes the file, or gives up a direct upload. Refused while a job that has not ended needs it."""
+    services.uploads.delete(file_id, principal.tenant_id)
+    return Response(status_code=204)

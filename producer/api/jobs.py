@@ -38,6 +38,7 @@ _SUBMIT_CODES = (
     "invalid_utf8",
     "body_too_large",
     "media_type_unsupported",
+    "fetch_busy",
     *(code for code, entry in CODES.items() if entry.status == 422),
 )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -10,15 +12,21 @@ from producer.api.problems import problem_response
 log = structlog.get_logger(__name__)
 
 
+def _problem(_scope: Scope) -> ASGIApp:
+    detail = "Something went wrong on our side. Try again; tell the operator if it stays."
+    return problem_response("internal", detail)
+
+
 class LastResort:
-    """ASGI middleware: an unforeseen exception is logged whole and answered with a bare 500 problem.
+    """ASGI middleware: an unforeseen exception is logged whole and answered with what `answer` makes, a bare problem.
 
     FastAPI's own handler for Exception raises on after it has answered, and the server then cuts a connection on
     which the caller may already be sending the next request.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, answer: Callable[[Scope], ASGIApp] = _problem) -> None:
         self._app = app
+        self._answer = answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes the request on and answers for it if it fails before it has answered."""
@@ -35,5 +43,4 @@ class LastResort:
             if started or scope["type"] != "http":
                 raise
             log.exception("request_failed", method=scope["method"], path=scope["path"])
-            detail = "Something went wrong on our side. Try again; tell the operator if it stays."
-            await problem_response("internal", detail)(scope, receive, send)
+            await self._answer(scope)(scope, receive, send)

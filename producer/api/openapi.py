@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from producer.api.event_views import EventView, ProgressView
+from producer.api.file_views import NewUpload
 from producer.api.problems import Problem
 from producer.api.schemas import JobRequest
 from producer.api.webhook_views import NewWebhook, Replay, Rotation, WebhookChange
@@ -20,7 +21,7 @@ Every error is a problem (RFC 9457) with a stable `code`. Unknown fields are ref
 version will honour is refused with `not_supported_yet` instead of being dropped.
 """
 _REF = "#/components/schemas/{model}"
-_BODIES = (JobRequest, NewWebhook, WebhookChange, Rotation, Replay, Problem, EventView, ProgressView)
+_BODIES = (JobRequest, NewUpload, NewWebhook, WebhookChange, Rotation, Replay, Problem, EventView, ProgressView)
 _FILE = {"type": "string", "format": "binary"}
 
 

@@ -15,8 +15,7 @@ from producer.api.bodies import findings, parsed
 from producer.api.forms import Part
 from producer.api.schemas import JobFields, JobRequest
 from producer.errors import Refusal
-from producer.order import FileRef, Hook, Order, Source
-from producer.unsupported import not_yet
+from producer.order import FileRef, Hook, Order, Source, UrlRef
 from storage.webhook import DEFAULT_EVENTS
 
 FILE_ID = re.compile(r"file_[0-9a-z]{26}")
@@ -45,14 +44,14 @@ def order_from_form(parts: Mapping[str, Part]) -> Order:
 
 
 def source_of(text: str, field: str) -> Source:
-    """Where a picture is to come from: a file id, or the bytes of a data: URI. Raises Refusal."""
+    """Where a picture is to come from: a file id, a URL, or the bytes of a data: URI. Raises Refusal."""
     if FILE_ID.fullmatch(text):
         return FileRef(text)
     if text.startswith("data:"):
         return _data_uri(text, field)
     if text.startswith(("https:", "http:")):
-        raise Refusal.of_fields([not_yet(field, "fetching a URL")])
-    message = f"`{field}` must be the id of an uploaded file (file_...) or a data: URI with base64."
+        return UrlRef(text)
+    message = f"`{field}` must be the id of an uploaded file (file_...), an https: URL, or a data: URI with base64."
     raise Refusal.of_field(field, "source_invalid", message)
 
 

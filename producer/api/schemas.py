@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, ConfigDict, Field, JsonValue, field_validator
 from pydantic_core import PydanticCustomError, to_json
 
-from producer.webhooks.addresses import MAX_URL
+from producer.outbound.addresses import MAX_URL
 from storage.job import Priority
 from storage.params import InpaintParams
 
@@ -112,7 +112,7 @@ _EXAMPLE: dict[str, JsonValue] = {
     "prompt": "a red circle",
     "seed": 7,
 }
-_SOURCE = "A `file_` id from `POST /v1/files`, or a `data:` URI with base64."
+_SOURCE = "A `file_` id from `POST /v1/files`, an `https:` URL, or a `data:` URI with base64."
 
 
 class JobRequest(JobFields):

@@ -36,8 +36,8 @@ from producer.api.webhook_views import (
     webhook_view,
 )
 from producer.errors import Refusal
+from producer.outbound.addresses import AddressRefused
 from producer.services import Services
-from producer.webhooks.addresses import AddressRefused
 from producer.webhooks.payload import payload
 from storage.errors import DeliveryNotFound, WebhookNotFound
 from storage.webhook import DEFAULT, DEFAULT_EVENTS, TEST_EVENT

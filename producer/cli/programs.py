@@ -11,6 +11,7 @@ import click
 
 from producer.cli.plain_errors import Misuse
 from producer.settings import ProducerSettings
+from storage.loading import loading
 from storage.logs import configure_logging
 from storage.settings import StorageSettings
 
@@ -20,13 +21,14 @@ from storage.settings import StorageSettings
 def api(fd: int | None) -> None:
     """Serve the HTTP interface until interrupted."""
     _need("fastapi", "api")
-    from producer.api.app import server
-    from producer.services import open_services
-    from safety.settings import SafetySettings
+    with loading():
+        from producer.api.app import server
+        from producer.services import open_services
+        from safety.settings import SafetySettings
 
-    storage = _settings()
-    services = open_services(storage, SafetySettings.from_env(), ProducerSettings.from_env())
-    server(services).run(sockets=None if fd is None else [socket.socket(fileno=fd)])
+        storage = _settings()
+        listening = server(open_services(storage, SafetySettings.from_env(), ProducerSettings.from_env()))
+    listening.run(sockets=None if fd is None else [socket.socket(fileno=fd)])
 
 
 @click.command()
@@ -39,11 +41,13 @@ def worker() -> None:
 @click.command()
 def keeper() -> None:
     """Take back lost jobs, expire late ones, ring again and erase what is old, until interrupted."""
-    from producer.keeper.program import run_keeper
-    from safety.policy import load_policy
-    from safety.settings import SafetySettings
+    with loading():
+        from producer.keeper.program import run_keeper
+        from safety.policy import load_policy
+        from safety.settings import SafetySettings
 
-    run_keeper(_settings(), ProducerSettings.from_env(), load_policy(SafetySettings.from_env().policy))
+        settings, policy = _settings(), load_policy(SafetySettings.from_env().policy)
+    run_keeper(settings, ProducerSettings.from_env(), policy)
 
 
 def _settings() -> StorageSettings:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from fastapi import APIRouter, FastAPI
 
 from producer.api.address_limit import AddressLimit
-from producer.console import faults, operator, queues, sign_in
+from producer.api.last_resort import LastResort
+from producer.console import case_pictures, cases, decide, faults, operator, queues, sign_in
 from producer.console.headers import SecureHeaders
 from producer.console.static_files import ConsoleFiles
 from producer.moderation.office import Office
 from producer.services import Services
 
 SIGN_INS_PER_MINUTE = 20.0
-ROUTERS: tuple[APIRouter, ...] = (sign_in.router, queues.router, operator.router)
+ROUTERS: tuple[APIRouter, ...] = tuple(
+    resource.router for resource in (sign_in, queues, cases, decide, case_pictures, operator)
+)
 
 
 def create_console(services: Services) -> FastAPI:
@@ -23,6 +26,7 @@ def create_console(services: Services) -> FastAPI:
     app.state.office = Office.open(services.database, services.objects, services.submitter.policy)
     app.state.sign_ins = AddressLimit(SIGN_INS_PER_MINUTE)
     app.state.oidc = None
+    app.add_middleware(LastResort, answer=faults.unforeseen)
     app.add_middleware(SecureHeaders)
     faults.install(app)
     for router in ROUTERS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Scope
 
 from producer.console.pages import onward, page
 from producer.console.session import FormRefused, SignInNeeded
@@ -40,6 +41,12 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(kind, _said)
     for away in (DatabaseUnavailable, ObjectStoreUnavailable):
         app.add_exception_handler(away, _unavailable)
+
+
+def unforeseen(scope: Scope) -> ASGIApp:
+    """The page for errors that nobody foresaw; the log has the rest."""
+    text = "Something went wrong on our side. Try again; tell the operator if it stays."
+    return _page(Request(scope), 500, "An error", text)
 
 
 def _sign_in(request: Request, _error: Exception) -> Response:

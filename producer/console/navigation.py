@@ -24,7 +24,7 @@ class Link:
 LINKS = (
     Link("/console/", "Queues", "q"),
     Link("/console/cases", "Cases", "c"),
-    Link("/console/record", "Record", "r"),
+    Link("/console/decided", "Decided", "d"),
     Link("/console/operator", "Operator", "o", LEADS),
 )
 

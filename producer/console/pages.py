@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
@@ -52,4 +53,8 @@ def _span(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
-_templates.filters |= {"moment": _moment, "span": _span}
+def _readable(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+
+
+_templates.filters |= {"moment": _moment, "span": _span, "readable": _readable}

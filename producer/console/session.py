@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from typing import Annotated, cast
 
 from fastapi import Depends, Form, Header, Request, Response
@@ -65,20 +64,29 @@ Writing = Annotated[Moderator, Depends(_writing)]
 """The moderator who sends a form of the console, and nobody else on their behalf."""
 
 
-def _among(who: Callable[..., Moderator], *roles: Role) -> Callable[..., Moderator]:
-    def check(moderator: Annotated[Moderator, Depends(who)]) -> Moderator:
-        if moderator.role not in roles:
-            allowed = " or ".join(roles)
-            raise NotAllowed(f"This is for the role {allowed}; yours is {moderator.role}. Ask an admin for another.")
-        return moderator
-
-    return check
+def _check_role(moderator: Moderator, roles: tuple[Role, ...]) -> Moderator:
+    if moderator.role not in roles:
+        allowed = " or ".join(roles)
+        raise NotAllowed(f"This is for the role {allowed}; yours is {moderator.role}. Ask an admin for another.")
+    return moderator
 
 
-ReadingLead = Annotated[Moderator, Depends(_among(_moderator, Role.LEAD, Role.ADMIN, Role.AUDITOR))]
+def _reading_lead(moderator: Reading) -> Moderator:
+    return _check_role(moderator, (Role.LEAD, Role.ADMIN, Role.AUDITOR))
+
+
+def _writing_lead(moderator: Writing) -> Moderator:
+    return _check_role(moderator, (Role.LEAD, Role.ADMIN))
+
+
+def _writing_admin(moderator: Writing) -> Moderator:
+    return _check_role(moderator, (Role.ADMIN,))
+
+
+ReadingLead = Annotated[Moderator, Depends(_reading_lead)]
 """A lead, or an auditor, who reads what leads read."""
-WritingLead = Annotated[Moderator, Depends(_among(_writing, Role.LEAD, Role.ADMIN))]
-WritingAdmin = Annotated[Moderator, Depends(_among(_writing, Role.ADMIN))]
+WritingLead = Annotated[Moderator, Depends(_writing_lead)]
+WritingAdmin = Annotated[Moderator, Depends(_writing_admin)]
 
 
 def begin(request: Request, response: Response, office: Office, moderator: Moderator) -> None:

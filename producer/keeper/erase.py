@@ -11,6 +11,7 @@ from storage.mark_store import MarkStore
 from storage.object_store import ObjectStore
 from storage.retention_store import RetentionStore
 from storage.strike_store import StrikeStore
+from storage.upload_store import UploadStore
 
 log = structlog.get_logger(__name__)
 
@@ -20,6 +21,8 @@ KEYS_SECONDS = 600.0
 CHUNK = 100
 FILE_CHUNK = 1000  # larger, because each page of files costs a walk through all unfinished jobs
 IDEMPOTENCY_HOURS = 24.0
+# Several times as long as anybody may write by an upload's link.
+UPLOAD_SECONDS = 3600.0
 STRIKES_SECONDS = 3600.0
 # As long as a policy may have them count.
 STRIKE_DAYS = 30.0
@@ -109,6 +112,11 @@ def forgetting_keys(store: RetentionStore, stop: threading.Event) -> Duty:
         return forgotten
 
     return Duty("forget_keys", KEYS_SECONDS, forget)
+
+
+def forgetting_uploads(store: UploadStore) -> Duty:
+    """The duty of giving up uploads that were not completed in time; their bytes are then orphans."""
+    return Duty("forget_uploads", KEYS_SECONDS, lambda: store.forget(older_than_seconds=UPLOAD_SECONDS))
 
 
 def forgetting_strikes(store: StrikeStore) -> Duty:

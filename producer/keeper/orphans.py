@@ -26,16 +26,16 @@ log = structlog.get_logger(__name__)
 PAGE = 500
 _RESULT = re.compile(r"(?:results|quarantine)/(?P<job>job_[0-9a-z]+)/(?P<attempt>[0-9]+)-[^/]+")
 _INPUT = re.compile(r"inputs/[^/]+/(?P<job>job_[0-9a-z]+)/[^/]+")
-_FILE = re.compile(r"inputs/[^/]+/(?P<file>file_[0-9a-z]+)")
+_FILE = re.compile(r"(?:inputs|uploads)/[^/]+/(?P<file>file_[0-9a-z]+)(?:-[0-9a-f]+)?")
 _MANIFEST = re.compile(r"manifests/(?P<job>job_[0-9a-z]+)/(?P<attempt>[0-9]+)-[^/]+")
-_PREFIXES = ("results/", "quarantine/", "inputs/", "manifests/")
+_PREFIXES = ("results/", "quarantine/", "inputs/", "uploads/", "manifests/")
 
 
-def is_orphan(key: str, jobs: dict[str, Standing], files: set[str], manifests: set[str]) -> bool:
+def is_orphan(key: str, jobs: dict[str, Standing], named: set[str]) -> bool:
     """Whether no row names `key` and none ever will.
 
-    `jobs` and `files` hold what is known of the ids in it, `manifests` the keys that marks name: the credentials of a
-    picture outlive it, so that a copy of it can still be told.
+    `jobs` holds what is known of the job ids in it, `named` the keys that files, open uploads and marks name: the
+    credentials of a picture outlive it, so that a copy of it can still be told.
 
     A key of any other form than the service's own is not ours to judge, and no orphan.
     """
@@ -44,10 +44,10 @@ def is_orphan(key: str, jobs: dict[str, Standing], files: set[str], manifests: s
     if found := _INPUT.fullmatch(key):
         job = jobs.get(found["job"])
         return job is None or job.erased
-    if found := _FILE.fullmatch(key):
-        return found["file"] not in files
+    if _FILE.fullmatch(key):
+        return key not in named
     if found := _MANIFEST.fullmatch(key):
-        return key not in manifests and _is_unnamed(key, int(found["attempt"]), jobs.get(found["job"]))
+        return key not in named and _is_unnamed(key, int(found["attempt"]), jobs.get(found["job"]))
     return False
 
 
@@ -87,7 +87,7 @@ class Collector:
         ids = [_ids(page, pattern, "job") for pattern in (_RESULT, _INPUT, _MANIFEST)]
         jobs, files = self._store.standing(set().union(*ids)), self._store.known_files(_ids(page, _FILE, "file"))
         manifests = self._store.known_manifests([key for key in page if _MANIFEST.fullmatch(key)])
-        orphans = [key for key in page if is_orphan(key, jobs, files, manifests)]
+        orphans = [key for key in page if is_orphan(key, jobs, files | manifests)]
         for key in orphans:
             self._objects.delete(key)
             log.info("orphan_deleted", key=key)

@@ -12,7 +12,7 @@ from redis import Redis
 from producer.keeper.audit import erasing_columns, sealing
 from producer.keeper.cases import closing_cases
 from producer.keeper.deliver import Courier, delivering
-from producer.keeper.erase import erasing, forgetting_keys, forgetting_marks, forgetting_strikes
+from producer.keeper.erase import erasing, forgetting_keys, forgetting_marks, forgetting_strikes, forgetting_uploads
 from producer.keeper.expire import expiring
 from producer.keeper.keeper import Duty, Keeper
 from producer.keeper.metrics import DutyMetrics, serving
@@ -20,8 +20,8 @@ from producer.keeper.orphans import collecting
 from producer.keeper.reap import reaping
 from producer.keeper.ring import ringing
 from producer.keeper.unserved import failing_unserved
+from producer.outbound.addresses import AddressGuard
 from producer.settings import ProducerSettings
-from producer.webhooks.addresses import AddressGuard
 from producer.webhooks.sender import Sender
 from safety.policy import Policy
 from storage.audit_store import AuditStore
@@ -35,6 +35,7 @@ from storage.object_store import ObjectStore, open_object_store
 from storage.retention_store import RetentionStore
 from storage.settings import StorageSettings
 from storage.strike_store import StrikeStore
+from storage.upload_store import UploadStore
 
 log = structlog.get_logger(__name__)
 
@@ -112,7 +113,11 @@ def _courier(connections: Connections, settings: ProducerSettings) -> Courier:
 
 def _clearing(connections: Connections, settings: ProducerSettings, stop: threading.Event) -> list[Duty]:
     store, objects = RetentionStore(connections.database), connections.objects
-    asked = [forgetting_keys(store, stop), forgetting_strikes(StrikeStore(connections.database))]
+    asked = [
+        forgetting_keys(store, stop),
+        forgetting_strikes(StrikeStore(connections.database)),
+        forgetting_uploads(UploadStore(connections.database)),
+    ]
     if settings.retention_days is not None:
         asked += erasing(store, objects, settings.retention_days, stop)
     if settings.orphan_seconds > 0:

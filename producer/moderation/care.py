@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from safety.review_schema import Exposure
 from storage.exposure_store import ExposureStore, Seen
 
+UNSEEN_SEVERITY = 6
+"""From here on nothing of a case's pictures is shown beforehand, not even blurred."""
+
 
 @dataclass(frozen=True, slots=True)
 class Allowance:

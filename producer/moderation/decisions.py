@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from producer.errors import NotAllowed
-from producer.moderation.care import Allowance, Care
+from producer.moderation.care import UNSEEN_SEVERITY, Allowance, Care
 from producer.moderation.measures import Measures
 from producer.review import Reviewer, Word
 from safety.policy import Policy
@@ -53,11 +53,37 @@ class Decisions:
         wanted = Wanted(moderator.name, self.queues(moderator), allowance.without)
         return Given(self.cases.next(wanted), allowance)
 
-    def reveal(self, case: Case, moderator: Moderator) -> None:
-        """Notes that the moderator looks at the pictures of the case. Raises CaseLost unless it is theirs."""
-        if case.lease_by != moderator.name or not case.is_pending:
+    def take(self, case: Case, moderator: Moderator) -> Case:
+        """Gives the moderator this very case. Raises CaseLost, and NotAllowed for an auditor or one who should rest."""
+        _may_decide(moderator)
+        allowance = self.care.allowance(moderator.name)
+        if allowance.break_seconds > 0:
+            raise NotAllowed(f"Take a break: cases are given to you again in {allowance.break_seconds / 60:.0f} min.")
+        if case.category in allowance.without:
+            raise NotAllowed(f"You have seen enough of {case.category} for today: leave this one to somebody else.")
+        return self.cases.take(case.id, moderator.name)
+
+    def give_back(self, case: Case, moderator: Moderator) -> None:
+        """Lets the case go unchanged. Raises CaseLost, NotAllowed."""
+        self._check_own(case, moderator)
+        self._must(self.cases.give_back(case), case)
+
+    def holds(self, case: Case, moderator: Moderator) -> bool:
+        """Whether the case is the moderator's at this moment."""
+        mine = case.lease_by == moderator.name and case.is_pending
+        return mine and case.lease_until is not None and case.lease_until > self.cases.now()
+
+    def reveal(self, case: Case, moderator: Moderator, why: str | None = None) -> None:
+        """Notes that the moderator looks at the pictures of the case; from UNSEEN_SEVERITY on it has to say `why`.
+
+        Raises CaseLost unless it is theirs, NotAllowed without a `why` where one is needed.
+        """
+        if not self.holds(case, moderator):
             raise CaseLost(f"the case {case.id} is not yours: take it first")
-        self.exposures.note(moderator.name, case)
+        if case.severity >= UNSEEN_SEVERITY and not why:
+            raise NotAllowed("Say why the pictures have to be seen: most cases of this severity are decided without.")
+        also = [self.measures.record(case, moderator, "reveal", note=why)] if why else []
+        self.exposures.note(moderator.name, case, also)
 
     def decide(self, case: Case, moderator: Moderator, ruling: Ruling) -> Case:
         """Carries the ruling out, or proposes it where a second person has to confirm it.
@@ -124,15 +150,20 @@ class Decisions:
         """Takes a decision back: see `_undoing`. Raises CaseNotFound, NotAllowed, NotHeld, NotAppealable."""
         _may_decide(moderator)
         case = self.cases.get(case_id)
-        if case.state is not CaseState.DECIDED or case.ruling is None or case.undone_at is not None:
+        if case.ruling is None or not _stands(case):
             raise NotAllowed(f"The case {case_id} is {case.state.value}: only a decision that stands can be undone.")
-        if case.decided_by != moderator.name and not moderator.role.leads:
+        if not self.may_undo(case, moderator):
             raise NotAllowed("Only who decided, or a lead, may undo a decision.")
         # First, because a suspended tenant cannot have a job that carries a refused one on.
         self.measures.undo(case, moderator)
         self._undoing(case, Word(moderator.name, _undo_reason(case.ruling), note))
         self.cases.note_undone(case, moderator.name)
         return self.cases.get(case_id)
+
+    def may_undo(self, case: Case, moderator: Moderator) -> bool:
+        """Whether the case is decided and the moderator may take that back."""
+        may = moderator.role.decides and (case.decided_by == moderator.name or moderator.role.leads)
+        return may and _stands(case)
 
     def _undoing(self, case: Case, word: Word) -> None:
         """What ended never changes, so an approval is undone by withdrawing, a refusal by another job in its place."""
@@ -157,6 +188,10 @@ class Decisions:
 
     def _has(self, queue: str) -> bool:
         return any(rule.name == queue for rule in self.policy.review.queues)
+
+
+def _stands(case: Case) -> bool:
+    return case.state is CaseState.DECIDED and case.undone_at is None
 
 
 def _may_decide(moderator: Moderator) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
+from producer.moderation.access import Access
 from producer.moderation.appeals import Appeals
 from producer.moderation.care import Care
 from producer.moderation.decisions import Decisions
+from producer.moderation.dossier import Archive
 from producer.moderation.measures import Measures
 from producer.review import Reviewer
 from safety.policy import Policy
 from storage.audit_store import AuditStore
+from storage.case_reader import CaseReader
 from storage.case_store import CaseStore
 from storage.database import Database
 from storage.exposure_store import ExposureStore
@@ -40,6 +43,9 @@ class Office:
     audit: AuditStore
     appeals: Appeals
     decisions: Decisions
+    reader: CaseReader
+    access: Access
+    archive: Archive
 
     @classmethod
     def open(cls, database: Database, objects: ObjectStore, policy: Policy) -> Self:
@@ -48,6 +54,8 @@ class Office:
         banks, measures = HashBankStore(database), MeasureStore(database)
         care, reviewer = Care(exposures, policy.review.exposure), Reviewer(jobs, policy)
         taken = Measures(jobs, banks, measures, objects, policy)
+        decisions = Decisions(cases, exposures, care, reviewer, taken, policy)
+        reader, strikes, audit = CaseReader(database), StrikeStore(database), AuditStore(database)
         return cls(
             policy=policy,
             objects=objects,
@@ -57,8 +65,11 @@ class Office:
             jobs=jobs,
             banks=banks,
             measures=measures,
-            strikes=StrikeStore(database),
-            audit=AuditStore(database),
+            strikes=strikes,
+            audit=audit,
             appeals=Appeals(JobReader(database), cases, policy),
-            decisions=Decisions(cases, exposures, care, reviewer, taken, policy),
+            decisions=decisions,
+            reader=reader,
+            access=Access(cases, exposures, decisions),
+            archive=Archive(jobs, cases, reader, strikes, measures, audit, policy),
         )

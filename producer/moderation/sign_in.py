@@ -14,7 +14,8 @@ def sign_in(store: ModeratorStore, name: str, password: str) -> Moderator | None
     DatabaseUnavailable.
     """
     try:
-        account = store.named(name)
+        # No name has a NUL, and PostgreSQL takes none even in a question.
+        account = store.named(name.replace("\0", ""))
     except ModeratorNotFound:
         account = None
     good = fits(password, None if account is None else account.password)

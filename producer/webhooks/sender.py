@@ -7,18 +7,18 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from importlib.metadata import version
 
 import httpcore
 
-from producer.webhooks.addresses import AddressGuard, AddressRefused, Target
-from producer.webhooks.connecting import CheckedBackend, Deadline
+from producer.outbound.addresses import AddressGuard, AddressRefused, Target
+from producer.outbound.connecting import Deadline
+from producer.outbound.exchange import AGENT, exchange, header
 from producer.webhooks.signing import signed_headers
 from storage.webhook import Outcome
 
 TOTAL_SECONDS = 15.0
 MAX_ANSWER_BYTES = 4096
-USER_AGENT = f"inpaintd/{version('inpaintd')} (+webhooks)"
+USER_AGENT = f"{AGENT} (+webhooks)"
 
 
 class Sender:
@@ -50,30 +50,12 @@ class Sender:
         return Outcome(status, error, milliseconds, answer.decode(errors="replace"), wish)
 
     def _post(self, target: Target, headers: dict[str, str], body: bytes) -> tuple[int, bytes, float | None]:
-        deadline = Deadline(self._seconds)
-        backend = CheckedBackend(target, self._guard, deadline)
-        url = httpcore.URL(
-            scheme=target.scheme.encode(), host=target.host.encode(), port=target.port, target=target.path.encode()
+        headers = {"user-agent": USER_AGENT, "content-type": "application/json", **headers}
+        request = exchange(
+            "POST", target, self._guard, Deadline(self._seconds), tls=self._tls, headers=headers, content=body
         )
-        sent = {
-            "host": _host_header(target),
-            "user-agent": USER_AGENT,
-            "content-type": "application/json",
-            "accept-encoding": "identity",
-            "connection": "close",
-            **headers,
-        }
-        with (
-            httpcore.ConnectionPool(ssl_context=self._tls, network_backend=backend) as pool,
-            pool.stream("POST", url, headers=list(sent.items()), content=body) as response,
-        ):
+        with request as response:
             return response.status, _beginning(response), _retry_after(response)
-
-
-def _host_header(target: Target) -> str:
-    host = f"[{target.host}]" if ":" in target.host else target.host
-    default = {"http": 80, "https": 443}[target.scheme]
-    return host if target.port == default else f"{host}:{target.port}"
 
 
 def _beginning(response: httpcore.Response) -> bytes:
@@ -90,8 +72,8 @@ def _beginning(response: httpcore.Response) -> bytes:
 
 
 def _retry_after(response: httpcore.Response) -> float | None:
-    values = [value.decode("latin-1").strip() for name, value in response.headers if name.lower() == b"retry-after"]
-    return seconds_to_wait(values[0], datetime.now(UTC)) if values else None
+    value = header(response, b"retry-after")
+    return None if value is None else seconds_to_wait(value, datetime.now(UTC))
 
 
 def seconds_to_wait(text: str, now: datetime) -> float | None:

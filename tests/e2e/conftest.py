@@ -21,11 +21,11 @@ from producer.demo.pictures import photograph
 from producer.demo.scenes import Mask, Scene
 from producer.keeper.orphans import Collector
 from storage.audit_store import AuditStore
-from storage.database import Database, migrate
+from storage.database import Database
 from storage.object_store import ObjectStore, open_object_store
 from storage.retention_store import RetentionStore
 from storage.settings import StorageSettings
-from tests import servers
+from tests import databases, servers
 from tests.service import Service, service, settings
 
 SIZE = 128
@@ -38,8 +38,7 @@ def deployment(
 ) -> Iterator[Service]:
     """API, keeper and worker on PostgreSQL, Redis and S3."""
     folder = tmp_path_factory.mktemp("e2e")
-    with servers.fresh_database(postgres_server, "way_of_a_job") as database_url:
-        migrate(database_url)
+    with databases.migrated_postgres(postgres_server, "way_of_a_job") as database_url:
         env = settings(folder, database_url=database_url, redis_url=redis_url, s3=s3_server)
         env |= {"INPAINTD_PREVIEW_EVERY": "4", "INPAINTD_ALLOWED_ADDRESSES": "127.0.0.0/8"}
         _report(folder, env)

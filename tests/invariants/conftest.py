@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.unit.engine.conftest import _one_thread, model
+from tests.unit.engine.conftest import model
 from tests.unit.engine.tiny_model import CPU
 from tests.unit.worker.conftest import bench
 from tests.unit.worker.workbench import Bench
@@ -14,7 +14,7 @@ from worker.engine.engine import Engine
 from worker.engine.runner import DiffusersRunner
 from worker.models import LoadedModel, load_model
 
-__all__ = ["_one_thread", "bench", "model"]
+__all__ = ["bench", "model"]
 
 
 @pytest.fixture(scope="session")

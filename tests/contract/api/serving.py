@@ -10,7 +10,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from storage.job_reader import JobFilter
 from storage.lease_store import LeaseStore
 from storage.settings import StorageSettings
 from tests.objects import keys
+from tests.servers import S3Server
 
 # Nothing listens on port 1: these tests also show that no answer needs Redis.
 NO_REDIS = "redis://127.0.0.1:1/0"
@@ -99,11 +100,15 @@ def claim(services: Services, job_id: str) -> Job:
 
 @contextmanager
 def running(folder: Path, **settings: Any) -> Iterator[Stack]:
-    """A server whose files lie in `folder`; `settings`: of ProducerSettings, redis_url, database_url, safety."""
+    """A server whose files lie in `folder`; `settings`: of ProducerSettings, redis_url, database_url, safety, s3."""
+    s3: S3Server | None = settings.pop("s3", None)
+    bucket = {} if s3 is None else asdict(s3)
+    objects = f"file://{folder / 'objects'}" if s3 is None else f"s3://{bucket.pop('bucket')}/{folder.name}"
     storage = StorageSettings(
         database_url=settings.pop("database_url", f"sqlite:///{folder / 'jobs.db'}"),
         redis_url=settings.pop("redis_url", NO_REDIS),
-        objects=f"file://{folder / 'objects'}",
+        objects=objects,
+        **{f"s3_{name}": value for name, value in bucket.items()},
         model=str(model_folder(folder / "tiny-model")),
         models=("xl=diffusers/stable-diffusion-xl-1.0-inpainting-0.1",),
     )

@@ -1,4 +1,4 @@
-"""POST /v1/files."""
+"""/v1/files: uploads in one request, and what becomes of files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import hashlib
 import pytest
 from PIL import Image
 
-from tests.contract.api.serving import Tenant, encoded, mask, photo
+from tests.contract.api.serving import Stack, Tenant, claim, encoded, mask, photo
 from tests.contract.api.test_bad_input import refused
 
 
@@ -69,3 +69,67 @@ def test_a_bare_body_is_not_a_form(tenant: Tenant) -> None:
         415,
         "media_type_unsupported",
     )
+
+
+def uploaded(tenant: Tenant, data: bytes) -> str:
+    """The id of a new file."""
+    file_id: str = tenant.http.post("/v1/files", files={"file": data}).json()["id"]
+    return file_id
+
+
+def test_files_are_read_and_listed_newest_first_in_pages(tenant: Tenant, stranger: Tenant) -> None:
+    ids = [uploaded(tenant, photo((size, size))) for size in (16, 17, 18)]
+    uploaded(stranger, photo())
+    first = tenant.http.get("/v1/files", params={"limit": 2}).json()
+    rest = tenant.http.get("/v1/files", params={"limit": 2, "cursor": first["next_cursor"]}).json()
+    assert [one["id"] for one in first["data"] + rest["data"]] == ids[::-1]
+    assert (first["object"], rest["next_cursor"]) == ("list", None)
+    assert tenant.http.get(f"/v1/files/{ids[0]}").json() == rest["data"][0]
+    refused(tenant.http.get("/v1/files", params={"cursor": "job_1"}), 422, "wrong_format", "cursor")
+    refused(tenant.http.get("/v1/files", params={"limit": 201}), 422, "out_of_range", "limit")
+
+
+def test_a_file_is_deleted_with_its_bytes_once_no_job_needs_it(tenant: Tenant) -> None:
+    image, cover = uploaded(tenant, photo()), uploaded(tenant, mask())
+    jobs = [tenant.accepted(image=image, mask=cover) for _ in range(2)]
+    refused(tenant.http.delete(f"/v1/files/{cover}"), 409, "file_in_use")
+    tenant.http.post(f"/v1/jobs/{jobs[0]['id']}/cancel")
+    refused(tenant.http.delete(f"/v1/files/{image}"), 409, "file_in_use")
+    assert tenant.left_behind() == (2, 2)
+
+    tenant.http.post(f"/v1/jobs/{jobs[1]['id']}/cancel")
+    for file_id in (image, cover):
+        assert tenant.http.delete(f"/v1/files/{file_id}").status_code == 204
+        refused(tenant.http.delete(f"/v1/files/{file_id}"), 404, "file_unknown")
+    assert tenant.left_behind() == (2, 0)
+    refused(tenant.submit(image=image), 422, "file_not_found", "image")
+
+
+def test_a_running_or_held_job_needs_its_file_too(tenant: Tenant) -> None:
+    image = uploaded(tenant, photo())
+    held = tenant.accepted(image=image, prompt="remove her clothes")
+    assert held["status"] in ("held", "blocked")
+    running = tenant.accepted(image=image)
+    claim(tenant.stack.services, running["id"])
+    refused(tenant.http.delete(f"/v1/files/{image}"), 409, "file_in_use")
+
+
+@pytest.mark.parametrize("path", ["", "/complete", "/content"])
+def test_a_strangers_file_is_not_there(tenant: Tenant, stranger: Tenant, path: str) -> None:
+    methods = {"": ("GET", "DELETE"), "/complete": ("POST",), "/content": ("PUT",)}[path]
+    upload = tenant.http.post("/v1/files/presign", json={"size": 3}).json()["id"]
+    for file_id in (uploaded(tenant, photo()), upload, "file_" + "0" * 26, "file_1", "a%00b"):
+        for method in methods:
+            refused(stranger.http.request(method, f"/v1/files/{file_id}{path}", content=b"abc"), 404, "file_unknown")
+    assert tenant.left_behind() == (0, 1)
+
+
+def test_reading_takes_the_scope_read_and_all_else_submit(stack: Stack, tenant: Tenant) -> None:
+    file_id = uploaded(tenant, photo())
+    made = {scope: stack.services.keys.create_key(tenant.id, [scope]) for scope in ("read", "submit")}
+    reader, writer = ({"Authorization": f"Bearer {made[scope]}"} for scope in ("read", "submit"))
+    wrong = [("GET", "", writer), ("GET", f"/{file_id}", writer)]
+    wrong += [("DELETE", f"/{file_id}", reader), ("PUT", f"/{file_id}/content", reader)]
+    wrong += [("POST", "/presign", reader), ("POST", f"/{file_id}/complete", reader)]
+    for method, path, headers in wrong:
+        refused(tenant.http.request(method, f"/v1/files{path}", headers=headers), 403, "scope_missing")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -114,6 +116,34 @@ def test_a_presigned_link_reads_without_credentials(s3_settings: StorageSettings
     assert link is not None
     assert httpx.get(link).content == b"pixels"
     assert httpx.get(link.partition("?")[0]).status_code in (400, 401, 403)
+
+
+def test_the_size_of_an_object_is_told_without_reading_it(objects: ObjectStore) -> None:
+    objects.put("results/job_1/1-a", b"12345", "image/png")
+    assert objects.size("results/job_1/1-a") == 5
+    for key in ("results/job_1/1-b", "results/job_1"):
+        with pytest.raises(ObjectMissing):
+            objects.size(key)
+
+
+def test_a_link_to_upload_takes_exactly_what_was_announced_and_for_its_key_alone(s3_settings: StorageSettings) -> None:
+    store = open_object_store(s3_settings)
+    data = b"pixels"
+    link = store.presign_upload("uploads/t/x", 60, size=len(data), sha256=hashlib.sha256(data).hexdigest())
+    assert link is not None
+    assert base64.b64decode(link.headers["x-amz-checksum-sha256"]) == hashlib.sha256(data).digest()
+    other = link.url.replace("uploads/t/x", "uploads/t/y")
+    wrong = [(link.url, data + b"!"), (link.url, data[:-1]), (link.url, b""), (other, data)]
+    wrong.append((link.url.partition("?")[0], data))
+    for url, sent in wrong:
+        assert httpx.put(url, content=sent, headers=link.headers).status_code in (400, 401, 403)
+    assert keys(store, "uploads/") == []
+    assert httpx.put(link.url, content=data, headers=link.headers).is_success
+    assert store.get("uploads/t/x") == data
+    bare = store.presign_upload("uploads/t/z", 60, size=len(data), sha256=None)
+    assert bare is not None
+    assert bare.headers == {}
+    assert httpx.put(bare.url.replace("X-Amz-Expires=60", "X-Amz-Expires=6000"), content=data).status_code == 403
 
 
 def test_a_missing_bucket_and_a_dead_server_are_told_apart_from_missing_objects(s3_settings: StorageSettings) -> None:

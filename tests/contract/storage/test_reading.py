@@ -16,6 +16,7 @@ from storage.job import JobState
 from storage.job_reader import JobFilter, JobReader
 from storage.key_store import KeyStore
 from storage.object_store import LocalObjectStore
+from storage.upload_store import UploadStore
 from tests.jobs import Desk
 from tests.objects import keys
 
@@ -104,6 +105,22 @@ def test_a_file_is_its_tenants_alone(database: Database, tmp_path: Path) -> None
     assert (stored.size, stored.width, stored.height) == (7, 3, 2)
     with pytest.raises(FileMissing):
         files.get(stored.id, theirs)
+
+
+def test_an_upload_becomes_a_file_once_and_only_for_its_tenant(database: Database, tmp_path: Path) -> None:
+    objects = LocalObjectStore(tmp_path / "objects")
+    files, uploads, tenants = FileStore(database, objects), UploadStore(database), KeyStore(database)
+    mine, theirs = tenants.create_tenant("mine"), tenants.create_tenant("theirs")
+    upload = uploads.open(mine, 7, sha256=None, content_type=None)
+    size = {"width": 3, "height": 2}
+    with pytest.raises(FileMissing):
+        files.add(theirs, b"picture", "image/png", **size, upload_id=upload.id)
+    stored = files.add(mine, b"picture", "image/png", **size, upload_id=upload.id)
+    with pytest.raises(FileMissing):
+        files.add(mine, b"another", "image/png", **size, upload_id=upload.id)
+    assert stored.id == upload.id
+    assert files.get(stored.id, mine) == stored
+    assert {key: objects.get(key) for key in keys(objects)} == {stored.key: b"picture"}
 
 
 def test_a_file_without_a_row_leaves_no_bytes(database: Database, tmp_path: Path) -> None:

@@ -10,13 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storage import certainty
-from storage.database import Database, migrate
+from storage.database import Database
 from storage.errors import CoolingDown
 from storage.failpoints import make_reach
 from storage.intake import Submitted
 from storage.job import Job, NewJob
 from storage.strike_store import StrikeStore, strike_row
 from tests.contract.storage.test_strikes import GATE, LIMIT, past, refused
+from tests.databases import migrated_sqlite
 from tests.jobs import Desk, new_job, result
 
 USERS = st.sampled_from(["usr_1", "usr_2"])
@@ -34,9 +35,7 @@ _numbers = itertools.count()
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    url = f"sqlite:///{tmp_path_factory.mktemp('strikes') / 'jobs.db'}"
-    migrate(url)
-    database = Database(url)
+    database = Database(migrated_sqlite(tmp_path_factory.mktemp("strikes") / "jobs.db"))
     yield database
     database.close()
 

@@ -17,13 +17,12 @@ import psycopg
 
 from producer.keeper.orphans import Collector
 from producer.keeper.reap import Reaper
-from storage.database import migrate
 from storage.errors import DatabaseUnavailable
 from storage.job import Job
 from storage.key_store import KeyStore
 from storage.lease_store import LeaseStore
 from storage.retention_store import RetentionStore
-from tests import servers
+from tests import databases, servers
 from tests.chaos.oracle import Oracle
 from tests.chaos.stream import STEPS, pictures
 from tests.integration.worker.workshop import Workshop
@@ -110,8 +109,7 @@ def open_ward(
     folder: Path, postgres: servers.Postgres, redis_url: str, s3: servers.S3Server, **env: str
 ) -> Iterator[Ward]:
     """A ward with a database and a part of the bucket of its own."""
-    with servers.fresh_database(postgres.uri, f"ward_{next(_numbers)}") as database_url:
-        migrate(database_url)
+    with databases.migrated_postgres(postgres.uri, f"ward_{next(_numbers)}") as database_url:
         whole = settings(folder, database_url=database_url, redis_url=redis_url, s3=s3)
         made = Ward(folder, {**whole, "INPAINTD_LEASE_SECONDS": str(LEASE_SECONDS), **env}, postgres)
         try:

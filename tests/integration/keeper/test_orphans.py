@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from producer.keeper import orphans
+from producer.keeper import erase, orphans
+from producer.keeper.erase import forgetting_uploads
 from producer.keeper.orphans import collecting, is_orphan
 from storage.database import Database, db_now
 from storage.file_store import FileStore
@@ -16,6 +17,7 @@ from storage.ids import new_id
 from storage.job import HeldAt, Job, JobState
 from storage.object_store import ObjectStore
 from storage.retention_store import RetentionStore, Standing
+from storage.upload_store import UploadStore
 from tests.jobs import Desk, change, result
 from tests.objects import keys
 
@@ -33,42 +35,40 @@ def standing(state: str, named: str | None = None, *, erased: bool = False) -> d
 @pytest.mark.parametrize("state", TERMINAL_OR_HELD)
 def test_of_an_ended_or_held_job_only_what_its_row_names_is_kept(folder: str, state: str) -> None:
     jobs = standing(state, NAMED)
-    found = {name: is_orphan(f"{folder}/job_1/{name}", jobs, set(), set()) for name in (NAMED, OTHER, EARLIER)}
+    found = {name: is_orphan(f"{folder}/job_1/{name}", jobs, set()) for name in (NAMED, OTHER, EARLIER)}
     assert found == {NAMED: False, OTHER: True, EARLIER: True}
 
 
 @pytest.mark.parametrize("folder", ["results", "quarantine", "manifests"])
 @pytest.mark.parametrize("state", ["queued", "running"])
 def test_of_a_job_that_goes_on_only_earlier_attempts_are_orphans(folder: str, state: str) -> None:
-    found = {
-        name: is_orphan(f"{folder}/job_1/{name}", standing(state), set(), set()) for name in (EARLIER, OTHER, LATER)
-    }
+    found = {name: is_orphan(f"{folder}/job_1/{name}", standing(state), set()) for name in (EARLIER, OTHER, LATER)}
     assert found == {EARLIER: True, OTHER: False, LATER: False}
 
 
 def test_credentials_that_a_mark_names_outlive_job_and_pictures() -> None:
     key = f"manifests/job_1/{NAMED}"
     for jobs in ({}, standing("succeeded"), standing("succeeded", erased=True), standing("blocked")):
-        assert [is_orphan(key, jobs, set(), named) for named in ({key}, set())] == [False, True]
+        assert [is_orphan(key, jobs, named) for named in ({key}, set())] == [False, True]
 
 
 def test_nothing_of_an_erased_or_unknown_job_is_kept() -> None:
     for key in ("results/job_1/3-a", "inputs/t/job_1/image", "inputs/t/job_1/mask"):
-        assert is_orphan(key, standing("succeeded", NAMED, erased=True), set(), set())
-        assert is_orphan(key, {}, set(), set())
-    assert not is_orphan("inputs/t/job_1/image", standing("failed"), set(), set())
+        assert is_orphan(key, standing("succeeded", NAMED, erased=True), set())
+        assert is_orphan(key, {}, set())
+    assert not is_orphan("inputs/t/job_1/image", standing("failed"), set())
 
 
 def test_an_uploaded_file_is_an_orphan_without_its_row() -> None:
-    assert is_orphan("inputs/t/file_1", {}, set(), set())
-    assert not is_orphan("inputs/t/file_1", {}, {"file_1"}, set())
+    assert is_orphan("inputs/t/file_1", {}, set())
+    assert not is_orphan("inputs/t/file_1", {}, {"inputs/t/file_1"})
 
 
 @pytest.mark.parametrize(
     "key", ["results/report.csv", "results/job_1/notes", "inputs/t/in_1", "results/job_1/1-a/b", "inputs/readme", "x"]
 )
 def test_what_is_not_the_services_own_is_left_alone(key: str) -> None:
-    assert not is_orphan(key, {}, set(), set())
+    assert not is_orphan(key, {}, set())
 
 
 @pytest.fixture
@@ -108,6 +108,28 @@ def test_leftovers_go_and_everything_that_a_row_names_stays(
     assert collect(OLD) == len(lost)
     assert keys(objects) == sorted([*kept, file.key])
     assert collect(OLD) == 0
+
+
+def test_of_a_file_that_was_uploaded_directly_only_what_its_row_names_is_kept(
+    database: Database,
+    desk: Desk,
+    objects: ObjectStore,
+    collect: Callable[[float], int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    uploads, files = UploadStore(database), FileStore(database, objects)
+    pending, done, given_up = (uploads.open(desk.tenant_id, 6, sha256=None, content_type=None) for _ in range(3))
+    put(objects, pending.key, done.key, given_up.key, f"inputs/{desk.tenant_id}/{done.id}-00000000")
+    assert collect(OLD) == 1  # the attempt to complete it that was not the one
+    file = files.add(desk.tenant_id, b"pixels", "image/png", width=8, height=8, upload_id=done.id)
+    uploads.close(given_up.id, desk.tenant_id)
+    assert collect(OLD) == 2
+    assert keys(objects) == sorted([file.key, pending.key])
+    assert forgetting_uploads(uploads).do() == 0
+    monkeypatch.setattr(erase, "UPLOAD_SECONDS", -1.0)
+    assert forgetting_uploads(uploads).do() == 1
+    assert collect(OLD) == 1
+    assert keys(objects) == [file.key]
 
 
 def test_of_an_erased_job_a_late_object_goes(

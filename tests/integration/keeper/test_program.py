@@ -68,7 +68,16 @@ def test_the_settings_say_what_is_erased(storage: StorageSettings, settings: Pro
     }
     connections.close()
     assert names & {"orphans", "erase_jobs", "erase_files"} == more
-    assert {"reap", "expire", "ring", "forget_keys", "forget_strikes", "seal_audit", "erase_audit"} <= names
+    assert {
+        "reap",
+        "expire",
+        "ring",
+        "forget_keys",
+        "forget_strikes",
+        "forget_uploads",
+        "seal_audit",
+        "erase_audit",
+    } <= names
 
 
 @dataclass(frozen=True)

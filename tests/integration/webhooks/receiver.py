@@ -1,4 +1,4 @@
-"""A receiver of webhooks on a port of its own, which answers as a test tells it to."""
+"""A server on a port of its own, for webhooks or pictures, which answers as a test tells it to."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def receiving(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
+            body = self.rfile.read(int(self.headers.get("content-length", 0)))
             answer = receiver.take(Received(self.path, {k.lower(): v for k, v in self.headers.items()}, body))
             if callable(answer):
                 answer(self)
@@ -70,6 +70,8 @@ def receiving(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
             for name, value in answer[1].items():
                 self.send_header(name, value)
             self.end_headers()
+
+        do_GET = do_POST  # noqa: N815  (the name that the base class looks for)
 
         def log_message(self, *_: Any) -> None:
             pass

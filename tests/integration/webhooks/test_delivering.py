@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from standardwebhooks import Webhook
 
 from producer.keeper.deliver import Courier, delivering
-from producer.webhooks.addresses import AddressGuard
+from producer.outbound.addresses import AddressGuard
 from producer.webhooks.sender import Sender
 from storage.breaker import FAILURES
 from storage.database import Database, db_now

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import json
-import ssl
 import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from producer.webhooks.addresses import AddressGuard
+from producer.outbound.addresses import AddressGuard
 from producer.webhooks.sender import MAX_ANSWER_BYTES, Sender
 from storage.webhook_secrets import new_secret
 from tests.integration.webhooks.receiver import Receiver, receiving
+from tests.tls import certificate
 
 BODY = json.dumps({"type": "job.succeeded", "data": {"prompt": "ein großer Kreis"}}).encode()
 SECRETS = (new_secret(), new_secret())
@@ -160,34 +155,6 @@ def test_a_name_that_does_not_resolve_is_a_failure() -> None:
 def test_the_wish_to_wait_is_read(receiver: Receiver) -> None:
     receiver.answers = [(503, {"retry-after": "120"})]
     assert sender().send(receiver.url(), "dlv_1", BODY, SECRETS).retry_after == 120
-
-
-def certificate(folder: Path, host: str) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """Contexts of a server that is `host`, and of a client that trusts it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    pem = folder / "receiver.pem"
-    pem.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(pem)
-    client = ssl.create_default_context(cafile=str(pem))
-    return server, client
 
 
 def test_certificates_are_checked_against_the_name_of_the_url(tmp_path: Path) -> None:

@@ -147,3 +147,4 @@ def test_the_client_knows_every_key_of_an_answer(ours: type[Any], theirs: type[B
 
 def test_the_client_knows_the_keys_of_a_file() -> None:
     assert set(client_types.FileView.__annotations__) <= set(files.FileView.model_fields)
+    assert set(client_types.UploadView.__annotations__) <= set(files.UploadView.model_fields)

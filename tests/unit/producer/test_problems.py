@@ -19,8 +19,9 @@ def used_codes() -> set[str]:
     """Every code that the sources name where they refuse something."""
     sources = [path.read_text() for path in [*PRODUCER.rglob("*.py")] if path.name != "problems.py"]
     pictures = [(STORAGE / name).read_text() for name in ("pictures.py", "masks.py")]
-    raised = r'(?:Refusal|ComeAgain|problem_response)\(\s*"(\w+)"'
-    patterns = [raised, r'of_field\([^,()]+, "(\w+)"', r'^CODE = "(\w+)"']
+    raised = r'(?:Refusal|ComeAgain|_NotFetched|problem_response)\(\s*"(\w+)"'
+    handed_on = [r'^CODE = "(\w+)"', r'code="(\w+)"', r'return "(fetch_\w+)", "']
+    patterns = [raised, r'of_field\([^,()]+, "(\w+)"', *handed_on]
     found = {code for text in sources for pattern in patterns for code in re.findall(pattern, text, re.MULTILINE)}
     found |= {code for text in pictures for code in re.findall(r'"((?:image|mask)_[a-z_]+)"', text)}
     found |= set(re.findall(r'"(\w+_\w+)"', (PRODUCER / "api" / "faults.py").read_text()))

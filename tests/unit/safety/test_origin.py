@@ -3,6 +3,7 @@
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -11,6 +12,7 @@ from safety.credentials import Claim, sign
 from safety.evidence import INPUT, Evidence, Submission
 from safety.mark_keys import MarkKeys
 from safety.origin import OriginSource
+from safety.own_mark import OwnMark
 
 PLAIN = Image.new("RGB", (64, 64), "teal")
 NOTHING = {"own_mark": 0.0, "credentials": 0.0, "own_credentials": 0.0, "unreadable": 0.0}
@@ -32,9 +34,9 @@ def signed(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, str, str]:
 
 
 def measured(data: bytes, anchors: str, content_type: str = "image/png") -> dict[str, float]:
-    source = OriginSource(MarkKeys.from_secret("a secret for tests only"), anchors)
-    sent = Submission(PLAIN, Image.new("L", PLAIN.size, 255), data, content_type)
-    return dict(source.measure(Evidence({INPUT: PLAIN}, sent))[""])
+    carried = OwnMark(np.asarray(PLAIN), MarkKeys.from_secret("a secret for tests only"))
+    sent = Submission(PLAIN, Image.new("L", PLAIN.size, 255), data, content_type, own_mark=carried)
+    return dict(OriginSource(anchors).measure(Evidence({INPUT: PLAIN}, sent))[""])
 
 
 def test_credentials_are_recognized_and_whose_they_are(signed: tuple[bytes, str, str]) -> None:

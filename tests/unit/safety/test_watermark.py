@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageDraw, ImageFilter, ImageOps
+from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 from skimage import data
 
 from safety.errors import MarkError
@@ -36,6 +36,15 @@ def _drawing(side: int) -> Image.Image:
     draw = ImageDraw.Draw(image)
     draw.rectangle((0, 0, side // 3, side // 3), fill="blue")
     draw.ellipse((side // 4, side // 4, side * 3 // 4, side * 3 // 4), fill="red", outline="black")
+    return image
+
+
+def _letter(side: int, paper: str = "white", ink: str = "black") -> Image.Image:
+    image = Image.new("RGB", (side, side), paper)
+    draw, size = ImageDraw.Draw(image), side // 36
+    for line in range(23):
+        words = "a page of plain text, of which no two lines begin alike " * 3
+        draw.text((size, size + line * 1.5 * size), words[line:][:60], fill=ink, font=ImageFont.load_default(size))
     return image
 
 
@@ -103,6 +112,22 @@ def _pasted(image: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
 def test_the_mark_survives_what_happens_to_pictures(name: str, alteration: str) -> None:
     marked, mark = _marked(name)
     assert _carries(ALTERATIONS[alteration](marked), mark)
+
+
+def _brighter(image: Image.Image) -> Image.Image:
+    return image.point([min(255, round(value * 1.2)) for value in range(256)] * 3)
+
+
+@pytest.mark.parametrize(("paper", "ink"), [("white", "black"), ("white", "navy"), ("oldlace", "saddlebrown")])
+@pytest.mark.parametrize("side", [512, 800])
+def test_a_page_made_so_bright_that_its_paper_is_plain_white_keeps_the_mark_in_its_ink(
+    side: int, paper: str, ink: str
+) -> None:
+    marked, mark = embed(_letter(side, paper, ink), KEYS, rng_seed=ink.encode())
+    bright = _brighter(marked)
+    assert np.mean(np.asarray(bright) == 255) > 0.8
+    assert _carries(bright, mark)
+    assert detect(bright, OTHERS) is None
 
 
 GEOMETRIES: dict[str, Callable[[Image.Image], Image.Image]] = {

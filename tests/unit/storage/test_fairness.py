@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -91,7 +91,7 @@ class Server:
     served: list[Waiting] = field(default_factory=list)
     last: dict[Flow, float] = field(default_factory=lambda: defaultdict(float))
     heap: list[tuple[float, int, Waiting]] = field(default_factory=list)
-    line: dict[Flow, list[Waiting]] = field(default_factory=lambda: defaultdict(list))
+    line: dict[Flow, deque[Waiting]] = field(default_factory=lambda: defaultdict(deque))
     numbers: Iterable[int] = field(default_factory=itertools.count)
 
     def of(self, flow: Flow) -> float:
@@ -115,7 +115,7 @@ class Server:
     def claim(self) -> Waiting:
         """Starts the next job."""
         tag, _, job = heapq.heappop(self.heap)
-        assert self.line[job.flow].pop(0) is job, "jobs of a flow keep their order"
+        assert self.line[job.flow].popleft() is job, "jobs of a flow keep their order"
         self.virtual_time = max(self.virtual_time, tag)
         for line in self.line.values():
             if line and line[0].flow != job.flow:

@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from safety import own_mark
 from safety.credentials import read
+from safety.mark_keys import MarkKeys
 from safety.marking import UNMARKED_RULE
 from safety.marking_schema import Marking, Scope, Unmarked
-from safety.watermark import detect, embed
+from safety.origin import OriginSource
+from safety.watermark import Mark, detect, embed
 from storage import job as rows
 from storage.job import JobState
 from tests.objects import keys
@@ -89,6 +92,22 @@ def test_the_mark_of_the_input_becomes_an_ingredient_and_the_new_one_is_read(ben
     assert found is not None
     assert stated.parent_mark_id == mark.id
     assert found.id == image.watermark_id == stated.watermark_id != mark.id
+
+
+def test_the_mark_of_the_input_is_looked_for_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[tuple[int, int]] = []
+
+    def noting(image: Image.Image, keys: MarkKeys) -> Mark | None:
+        looked_at.append(image.size)
+        return detect(image, keys)
+
+    monkeypatch.setattr(own_mark, "detect", noting)
+    calm = [source for source in bench.tools.sources if source.name != OriginSource.name]
+    bench.tools = replace(bench.tools, sources=[*calm, OriginSource(bench.tools.authority.root_pem)])
+    done = bench.run(num_images=2)
+    assert done.state is JobState.SUCCEEDED
+    assert {s["name"]: s["value"] for s in done.safety["signals"]}["origin.own_mark"] == 0.0
+    assert looked_at == [(SIDE, SIDE)]
 
 
 def test_the_store_knows_by_which_rule_a_result_may_lack_a_mark() -> None:

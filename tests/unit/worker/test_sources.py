@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +15,11 @@ from safety.banks import COPY, bank_picture
 from safety.checks import check_input
 from safety.evidence import INPUT, Evidence, Submission
 from safety.mark_keys import MarkKeys
+from safety.own_mark import OwnMark
 from safety.policy import load_policy
 from safety.verdict import Action
 from safety.watermark import embed
-from storage.database import Database, migrate
+from storage.database import Database
 from storage.errors import DatabaseUnavailable
 from storage.hash_bank_store import HashBankStore, Known
 from worker import sources
@@ -43,10 +43,8 @@ class Store(HashBankStore):
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    url = f"sqlite:///{tmp_path}/db"
-    migrate(url)
-    opened = Database(url)
+def database(sqlite_url: str) -> Iterator[Database]:
+    opened = Database(sqlite_url)
     yield opened
     opened.close()
 
@@ -91,30 +89,34 @@ def test_while_sql_is_away_the_banks_at_hand_serve_for_a_while(
         likeness(banks)
 
 
+def sent_as(picture: Image.Image, mask: Image.Image) -> Submission:
+    return Submission(picture, mask, b"", "image/png", "a hat", own_mark=OwnMark(np.asarray(picture), KEYS))
+
+
 def test_every_source_of_the_packaged_policy_answers_and_an_ordinary_picture_passes(
     database: Database, tmp_path: Path
 ) -> None:
     authority = load_or_create_authority(tmp_path / "credentials")
     mask = Image.new("L", CAT.size)
     mask.paste(255, (100, 100, 200, 200))
-    sent = Submission(CAT, mask, b"", "image/png", "a hat")
-    verdict = check_input(sent, POLICY, open_sources(database, KEYS, authority))
+    verdict = check_input(sent_as(CAT, mask), POLICY, open_sources(database, authority))
     assert (verdict.action, verdict.findings) == (Action.ALLOW, ())
     assert [signal.error for signal in verdict.signals if signal.error] == []
     signals = {signal.name: signal.value for signal in verdict.signals}
     assert {name.partition(".")[0] for name in signals} == {"mask", "prompt", "banks", "faces", "text", "origin"}
     assert signals["origin.own_mark"] == 0.0
     marked, _ = embed(CAT, KEYS)
-    again = check_input(replace(sent, image=marked), POLICY, open_sources(database, KEYS, authority))
+    again = check_input(sent_as(marked, mask), POLICY, open_sources(database, authority))
     assert {s.name: s.value for s in again.signals}["origin.own_mark"] == 1.0
     assert again.action is Action.ALLOW
 
 
 def test_the_test_pattern_sent_as_a_picture_waits_for_a_person(database: Database, tmp_path: Path) -> None:
     pattern = Image.fromarray(draw_pattern(320).astype(np.uint8))
-    sent = Submission(pattern, Image.new("L", pattern.size, 255), b"", "image/png", "a hat")
     authority = load_or_create_authority(tmp_path / "credentials")
-    verdict = check_input(sent, POLICY, open_sources(database, KEYS, authority))
+    verdict = check_input(
+        sent_as(pattern, Image.new("L", pattern.size, 255)), POLICY, open_sources(database, authority)
+    )
     assert (verdict.action, [finding.rule for finding in verdict.findings]) == (Action.REVIEW, ["input.test_pattern"])
 
 
@@ -122,7 +124,6 @@ def test_a_copy_of_a_banked_picture_is_refused(database: Database, tmp_path: Pat
     bank_the_cat(HashBankStore(database))
     authority = load_or_create_authority(tmp_path / "credentials")
     crop = CAT.crop((20, 20, 430, 290)).transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    sent = Submission(crop, Image.new("L", crop.size, 255), b"", "image/png", "a hat")
-    verdict = check_input(sent, POLICY, open_sources(database, KEYS, authority))
+    verdict = check_input(sent_as(crop, Image.new("L", crop.size, 255)), POLICY, open_sources(database, authority))
     assert verdict.action is Action.BLOCK
     assert [finding.rule for finding in verdict.findings] == ["input.known_copy"]

@@ -14,7 +14,7 @@ from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 
 from producer.errors import ProducerError
-from producer.webhooks.networks import Address, Network, innermost, is_public
+from producer.outbound.networks import Address, Network, innermost, is_public
 
 MAX_URL = 1000
 _PRINTABLE = re.compile(r"[!-~]+")
@@ -42,10 +42,10 @@ class Target:
     path: str
 
 
-def target_of(url: str) -> Target:
+def target_of(url: str, longest: int = MAX_URL) -> Target:
     """The parts of an http(s) URL. Raises AddressRefused for anything that two readers might read differently."""
-    if len(url) > MAX_URL or not _PRINTABLE.fullmatch(url) or "\\" in url:
-        raise AddressRefused(f"the URL must be at most {MAX_URL} printable ASCII characters (Punycode, %-escapes)")
+    if len(url) > longest or not _PRINTABLE.fullmatch(url) or "\\" in url:
+        raise AddressRefused(f"the URL must be at most {longest} printable ASCII characters (Punycode, %-escapes)")
     try:
         parts = urlsplit(url)
         scheme, host, port = parts.scheme, parts.hostname or "", parts.port
@@ -75,9 +75,9 @@ class AddressGuard:
         self._listed: tuple[Network, ...] = tuple(ip_network(text) for text in listed)
         self._resolver = resolver
 
-    def check_url(self, url: str) -> Target:
+    def check_url(self, url: str, longest: int = MAX_URL) -> Target:
         """The target of `url` as far as it can be judged without asking anybody. Raises AddressRefused."""
-        target = target_of(url)
+        target = target_of(url, longest)
         if target.scheme == "http" and not self._listed:
             raise AddressRefused("the URL must begin with https://")
         literal = _literal(target.host)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ssl
+import threading
 import time
 from collections.abc import Iterable
+from concurrent.futures import Future, wait
 from typing import Any
 
 import httpcore
 
-from producer.webhooks.addresses import AddressGuard, Target
+from producer.outbound.addresses import AddressGuard, Target
 
 CONNECT_SECONDS = 5.0
 
@@ -24,7 +26,7 @@ class Deadline:
         """Seconds that are left, `at_most` if given; raises `error` when there are none."""
         seconds = self._end - time.monotonic()
         if seconds <= 0:
-            raise error("the receiver took too long")
+            raise error("the other side took too long")
         return seconds if at_most is None else min(seconds, at_most)
 
 
@@ -51,7 +53,7 @@ class CheckedBackend(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         """A connection to the target, which is what `host` and `port` name."""
         problem: Exception = httpcore.ConnectError("no address")
-        for address in self._guard.addresses(self._target):
+        for address in self._addresses():
             try:
                 seconds = self._deadline.left(httpcore.ConnectTimeout, CONNECT_SECONDS)
                 stream = self._sockets.connect_tcp(address, port, seconds, local_address, socket_options)
@@ -60,9 +62,25 @@ class CheckedBackend(httpcore.NetworkBackend):
                 problem = error
         raise problem
 
+    def _addresses(self) -> list[str]:
+        """What the guard lets through, before the deadline: the system's resolver knows none."""
+        answer: Future[list[str]] = Future()
+
+        def ask() -> None:
+            try:
+                answer.set_result(self._guard.addresses(self._target))
+            except BaseException as problem:  # noqa: BLE001  (it is raised where the answer is waited for)
+                answer.set_exception(problem)
+
+        seconds = self._deadline.left(httpcore.ConnectTimeout)
+        threading.Thread(target=ask, name="resolve", daemon=True).start()
+        if not wait([answer], seconds).done:
+            raise httpcore.ConnectTimeout("the name server took too long")
+        return answer.result()
+
 
 class BoundedStream(httpcore.NetworkStream):
-    """A stream on which a receiver that sends one byte now and then still meets the deadline."""
+    """A stream on which a server that sends one byte now and then still meets the deadline."""
 
     def __init__(self, stream: httpcore.NetworkStream, deadline: Deadline) -> None:
         self._stream = stream

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producer.webhooks.addresses import AddressGuard, AddressRefused, Target, target_of
-from producer.webhooks.networks import is_public
+from producer.outbound.addresses import AddressGuard, AddressRefused, Target, target_of
+from producer.outbound.networks import is_public
 
 INSIDE = [
     "0.0.0.0",

@@ -1,0 +1,1 @@
+"""Requests to places that a caller named: only to checked addresses, within one deadline, with nothing of ours."""
