@@ -19,7 +19,9 @@ from producer.api.limits import BodyLimit
 from producer.api.openapi import openapi
 from producer.api.streams import Streams
 from producer.console.app import create_console
+from producer.console.try_page import create_try
 from producer.services import Services
+from producer.settings import TryPage
 
 TAGS = [
     {"name": "jobs", "description": "Submit, follow, cancel, download."},
@@ -65,7 +67,12 @@ def create_app(services: Services) -> FastAPI:
     for resource in (jobs, images, events, batches, files, detect, objections, webhooks, models, health):
         app.include_router(resource.router)
     app.add_route("/console", lambda _: RedirectResponse("/console/"))
-    app.mount("/console", create_console(services))
+    console = create_console(services)
+    app.mount("/console", console)
+    if services.settings.try_page is not TryPage.OFF:
+        page = create_try(services, app.state.streams, console.state.office)
+        app.mount("/try", page)
+        app.add_route("/", page)
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]
     return app
 
