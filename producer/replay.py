@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -37,6 +38,28 @@ class Replayed:
     def changed(self) -> bool:
         """Whether it would come out otherwise."""
         return self.after is not None and self.before != self.after.value
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Many decisions made again. `moved` counts those that differ, by action before and after; `reasons` the rest."""
+
+    made: int
+    changed: tuple[Replayed, ...]
+    moved: dict[tuple[str, str], int]
+    reasons: dict[str, int]
+
+
+def difference(replayed: Iterable[Replayed]) -> Difference:
+    """What would differ."""
+    listed = list(replayed)
+    changed = tuple(one for one in listed if one.changed)
+    return Difference(
+        sum(one.after is not None for one in listed),
+        changed,
+        dict(sorted(Counter((one.before, str(one.after)) for one in changed).items())),
+        dict(sorted(Counter(one.why_not for one in listed if one.why_not).items())),
+    )
 
 
 class _CannotReplay(Exception):

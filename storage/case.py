@@ -80,7 +80,8 @@ class Case:
     """A row of the cases table as it was read. Times are timezone-aware UTC; `severity` is 0, 2, 4 or 6.
 
     `lease_no` is the fencing token: +1 whenever the case is given to somebody. `first_by` decided the refusal that an
-    appeal is about, and never gets it. `expected` is the known answer of a case that measures agreement.
+    appeal is about, and never gets it. `expected` is the known answer of a case that measures agreement, `copy_of` the
+    case that such a one asks about again: what is decided on it changes nothing but the measure.
     `replacement` is the job that an overturned refusal became.
     """
 
@@ -112,6 +113,7 @@ class Case:
     opened_at: datetime
     due_at: datetime
     given_at: datetime | None
+    copy_of: str | None = None
 
     @property
     def is_pending(self) -> bool:

@@ -47,10 +47,14 @@ cases = sa.Table(
     sa.Column("opened_at", Moment, nullable=False, default=db_now()),
     sa.Column("due_at", Moment, nullable=False),
     sa.Column("given_at", Moment),
+    # The decided case, with a known answer, that this one asks somebody about again.
+    sa.Column("copy_of", Id),
     # `next` walks along this one: the case whose time ends first comes first.
     partial_index("ix_cases_pending", "due_at", "id", where=_PENDING),
     sa.Index("ix_cases_job", "job_id", "id"),
     sa.Index("ix_cases_decided", "decided_at"),
+    sa.Index("ix_cases_tenant", "tenant_id", "id"),
+    partial_index("ix_cases_known", "id", where="expected IS NOT NULL"),
 )
 
 case_skips = sa.Table(

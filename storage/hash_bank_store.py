@@ -8,6 +8,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from storage.also import Row, add_rows
 from storage.bank_tables import hash_bank_entries as entries
 from storage.database import Database, db_now
 from storage.ids import new_id
@@ -43,8 +44,11 @@ class HashBankStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, pictures: Iterable[Known], added_by: str) -> int:
-        """Adds pictures, and says how many are new: one that its bank already has is left as it is."""
+    def add(self, pictures: Iterable[Known], added_by: str, also: Sequence[Row] = ()) -> int:
+        """Adds pictures, and says how many are new: one that its bank already has is left as it is.
+
+        `also` are rows for the first commit; thousands of pictures take several.
+        """
         added, wanted = 0, list({(p.bank, p.hashes[0]): p for p in pictures}.values())
         for start in range(0, len(wanted), _BATCH):
             batch = wanted[start : start + _BATCH]
@@ -55,13 +59,34 @@ class HashBankStore:
                 rows = [_row(p, added_by) for p in batch if (p.bank, p.hashes[0]) not in have]
                 if rows:
                     connection.execute(sa.insert(entries).values(created_at=db_now()), rows)
+                add_rows(connection, also if start == 0 else ())
                 added += len(rows)
         return added
 
-    def remove(self, entry_id: str) -> bool:
-        """Takes one picture out of its bank; False where there is no such entry."""
+    def remove(self, entry_id: str, also: Sequence[Row] = ()) -> bool:
+        """Takes one picture out of its bank, with `also` in the same commit; False where there is no such entry."""
         with self._database.transaction() as connection:
-            return connection.execute(sa.delete(entries).where(entries.c.id == entry_id)).rowcount > 0
+            removed = connection.execute(sa.delete(entries).where(entries.c.id == entry_id)).rowcount > 0
+            add_rows(connection, also if removed else ())
+        return removed
+
+    def get(self, entry_id: str) -> BankEntry | None:
+        """One picture of some bank."""
+        with self._database.reading() as connection:
+            row = connection.execute(sa.select(entries).where(entries.c.id == entry_id)).one_or_none()
+        return None if row is None else _entry(row)
+
+    def sizes(self) -> dict[str, int]:
+        """How many pictures each bank has."""
+        counted = sa.select(entries.c.bank, sa.func.count()).group_by(entries.c.bank).order_by(entries.c.bank)
+        with self._database.reading() as connection:
+            return {row[0]: row[1] for row in connection.execute(counted)}
+
+    def newest(self, bank: str, limit: int) -> list[BankEntry]:
+        """The newest pictures of a bank."""
+        theirs = sa.select(entries).where(entries.c.bank == bank).order_by(entries.c.id.desc()).limit(limit)
+        with self._database.reading() as connection:
+            return [_entry(row) for row in connection.execute(theirs)]
 
     def remove_for(self, reason: str) -> int:
         """Takes out every picture that was added for exactly this reason, and says how many."""

@@ -162,7 +162,8 @@ class ReviewStore:
     def close_idle(self, limit: int = 500) -> int:
         """Closes cases about jobs that are held no longer, canceled or expired meanwhile; how many there were."""
         held = sa.select(jobs.c.id).where(jobs.c.id == cases.c.job_id, jobs.c.state == sa.literal_column("'held'"))
-        idle = sa.select(cases.c.id).where(PENDING, cases.c.kind == CaseKind.HELD, ~held.exists()).limit(limit)
+        real = sa.and_(cases.c.kind == CaseKind.HELD, cases.c.copy_of.is_(None))
+        idle = sa.select(cases.c.id).where(PENDING, real, ~held.exists()).limit(limit)
         closing = sa.update(cases).where(cases.c.id.in_(idle), PENDING)
         with self._database.transaction() as connection:
             return connection.execute(closing.values(state=CaseState.CLOSED, lease_by=None, lease_until=None)).rowcount

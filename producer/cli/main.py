@@ -20,6 +20,7 @@ COMMANDS = {
     "keys": "producer.cli.admin:keys",
     "tenants": "producer.cli.tenants:tenants",
     "review": "producer.cli.review:review",
+    "moderators": "producer.cli.moderators:moderators",
     "audit": "producer.cli.audit:audit",
     "policy": "producer.cli.policy:policy",
     "banks": "producer.cli.banks:banks",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -16,7 +15,7 @@ from producer.cli.output import as_json
 from producer.cli.plain_errors import Unwell
 from producer.doctor import check_database, check_schema
 from producer.explain import Explained, explain_request
-from producer.replay import Replayed
+from producer.replay import Replayed, difference
 from producer.replay import replay as make_again
 from safety.errors import PolicyError
 from safety.policy import load_policy
@@ -140,18 +139,13 @@ def _as_dict(explained: Explained) -> dict[str, Any]:
 
 
 def _differences(made: Sequence[Replayed], label: str) -> Sequence[str]:
-    replayed = [one for one in made if one.after is not None]
-    changed = [one for one in replayed if one.changed]
-    lines = [f"{len(replayed)} decisions made again under {label}: {len(changed)} would differ."]
-    for (before, after), count in sorted(Counter((one.before, str(one.after)) for one in changed).items()):
+    found = difference(made)
+    lines = [f"{found.made} decisions made again under {label}: {len(found.changed)} would differ."]
+    for (before, after), count in found.moved.items():
         lines.append(f"{before} -> {after}: {count}")
-        alike = [one for one in changed if (one.before, str(one.after)) == (before, after)]
+        alike = [one for one in found.changed if (one.before, str(one.after)) == (before, after)]
         lines += [
             f"  {one.subject} {one.stage}: {', '.join(one.rules) or 'no rule any more'}" for one in alike[:_SHOWN_IDS]
         ]
         lines += [f"  and {count - _SHOWN_IDS} more; --json has all"] if count > _SHOWN_IDS else []
-    reasons = Counter(one.why_not for one in made if one.after is None)
-    return [
-        *lines,
-        *(f"not made again: {count}, because {reason}" for reason, count in sorted(reasons.items()) if reason),
-    ]
+    return [*lines, *(f"not made again: {count}, because {reason}" for reason, count in found.reasons.items())]

@@ -12,10 +12,13 @@ import click
 from producer.cli.admin import open_database
 from producer.cli.output import as_json
 from producer.doctor import check_database, check_schema
+from producer.moderation.export import FORMATS
+from producer.moderation.export import export as exported
 from producer.review import Reviewer, Word
 from safety.policy import load_policy
 from safety.reasons import SENTENCES, Approval, Rejection
 from safety.settings import SafetySettings
+from storage.audit_store import AuditStore
 from storage.job import Job, JobState
 from storage.object_store import open_object_store
 from storage.review_store import ReviewStore
@@ -109,6 +112,17 @@ def reject(job_id: str, actor: str, reason: Rejection, note: str | None, json_ou
     with _reviewer() as reviewer:
         job = reviewer.reject(job_id, Word(actor, Rejection(reason), note))
     _print(job, json_output=json_output)
+
+
+@review.command()
+@click.option(
+    "--format", "kind", type=click.Choice(FORMATS), default="jsonl", show_default=True, help="CSV or JSON lines."
+)
+def export(kind: str) -> None:
+    """Print what people decided, from the sealed audit record, oldest first, with its place in the chain."""
+    with open_database(check_database, check_schema) as database:
+        for text in exported(AuditStore(database), kind):
+            click.echo(text, nl=False)
 
 
 @contextmanager

@@ -6,16 +6,29 @@ from fastapi import APIRouter, FastAPI
 
 from producer.api.address_limit import AddressLimit
 from producer.api.last_resort import LastResort
-from producer.console import case_pictures, cases, decide, faults, operator, queues, sign_in
+from producer.console import (
+    banks,
+    bulk,
+    case_pictures,
+    cases,
+    decide,
+    faults,
+    figures,
+    operator,
+    policy,
+    queues,
+    record,
+    sign_in,
+)
 from producer.console.headers import SecureHeaders
 from producer.console.static_files import ConsoleFiles
 from producer.moderation.office import Office
 from producer.services import Services
 
 SIGN_INS_PER_MINUTE = 20.0
-ROUTERS: tuple[APIRouter, ...] = tuple(
-    resource.router for resource in (sign_in, queues, cases, decide, case_pictures, operator)
-)
+_FOR_ALL = (sign_in, queues, cases, decide, case_pictures)
+_FOR_LEADS = (bulk, record, figures, banks, policy, operator)
+ROUTERS: tuple[APIRouter, ...] = tuple(resource.router for resource in (*_FOR_ALL, *_FOR_LEADS))
 
 
 def create_console(services: Services) -> FastAPI:

@@ -149,4 +149,5 @@ def _can(office: Office, case: Case, moderator: Moderator, sight: Sight) -> set[
     if case.is_pending and moderator.role.decides:
         free = case.lease_until is None or case.lease_until <= office.cases.now()
         return {"take"} if free else set()
-    return {"undo"} if office.decisions.may_undo(case, moderator) else set()
+    may = {"undo"} if office.decisions.may_undo(case, moderator) else set()
+    return may | ({"know"} if case.ruling and moderator.role.leads and case.copy_of is None else set())

@@ -17,7 +17,8 @@ from storage.moderator_store import Moderator
 PAGE = 50
 
 
-def _unset(value: object) -> object:
+def unset(value: object) -> object:
+    """None for an empty field of a form."""
     return None if value == "" else value
 
 
@@ -25,12 +26,12 @@ class ListQuery(BaseModel):
     """The filters, as the form sends them: an empty field does not narrow. `q` is the id of a job or a case."""
 
     q: Annotated[str, Field(max_length=40, pattern=r"^\s*[0-9a-z_]*\s*$")] = ""
-    queue: Annotated[str | None, Field(max_length=40), BeforeValidator(_unset)] = None
-    state: Annotated[CaseState | None, BeforeValidator(_unset)] = None
-    kind: Annotated[CaseKind | None, BeforeValidator(_unset)] = None
-    category: Annotated[str | None, Field(max_length=60, pattern=r"^[^\x00]*$"), BeforeValidator(_unset)] = None
-    tenant: Annotated[str | None, Field(max_length=40, pattern=r"^[^\x00]*$"), BeforeValidator(_unset)] = None
-    cursor: Annotated[str | None, Field(pattern=r"^case_[0-9a-z]{26}$"), BeforeValidator(_unset)] = None
+    queue: Annotated[str | None, Field(max_length=40), BeforeValidator(unset)] = None
+    state: Annotated[CaseState | None, BeforeValidator(unset)] = None
+    kind: Annotated[CaseKind | None, BeforeValidator(unset)] = None
+    category: Annotated[str | None, Field(max_length=60, pattern=r"^[^\x00]*$"), BeforeValidator(unset)] = None
+    tenant: Annotated[str | None, Field(max_length=40, pattern=r"^[^\x00]*$"), BeforeValidator(unset)] = None
+    cursor: Annotated[str | None, Field(pattern=r"^case_[0-9a-z]{26}$"), BeforeValidator(unset)] = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,11 @@ LINKS = (
     Link("/console/", "Queues", "q"),
     Link("/console/cases", "Cases", "c"),
     Link("/console/decided", "Decided", "d"),
+    Link("/console/bulk", "Bulk", "b", LEADS),
+    Link("/console/record", "Record", "r", LEADS),
+    Link("/console/figures", "Figures", "f", LEADS),
+    Link("/console/banks", "Banks", "k", LEADS),
+    Link("/console/policy", "Policy", "p", LEADS),
     Link("/console/operator", "Operator", "o", LEADS),
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from typing import Annotated, cast
 
 from fastapi import Depends, Form, Header, Request, Response
@@ -65,29 +66,21 @@ Writing = Annotated[Moderator, Depends(_writing)]
 """The moderator who sends a form of the console, and nobody else on their behalf."""
 
 
-def _check_role(moderator: Moderator, roles: tuple[Role, ...]) -> Moderator:
-    if moderator.role not in roles:
-        allowed = " or ".join(roles)
-        raise NotAllowed(f"This is for the role {allowed}; yours is {moderator.role}. Ask an admin for another.")
-    return moderator
+def _among(who: Callable[..., Moderator], *roles: Role) -> Callable[..., Moderator]:
+    # Not as an annotation: those are texts here, and FastAPI could not find `who` by its name.
+    def check(moderator: Moderator = Depends(who)) -> Moderator:
+        if moderator.role not in roles:
+            allowed = " or ".join(roles)
+            raise NotAllowed(f"This is for the role {allowed}; yours is {moderator.role}. Ask an admin for another.")
+        return moderator
+
+    return check
 
 
-def _reading_lead(moderator: Reading) -> Moderator:
-    return _check_role(moderator, (Role.LEAD, Role.ADMIN, Role.AUDITOR))
-
-
-def _writing_lead(moderator: Writing) -> Moderator:
-    return _check_role(moderator, (Role.LEAD, Role.ADMIN))
-
-
-def _writing_admin(moderator: Writing) -> Moderator:
-    return _check_role(moderator, (Role.ADMIN,))
-
-
-ReadingLead = Annotated[Moderator, Depends(_reading_lead)]
+ReadingLead = Annotated[Moderator, Depends(_among(_moderator, Role.LEAD, Role.ADMIN, Role.AUDITOR))]
 """A lead, or an auditor, who reads what leads read."""
-WritingLead = Annotated[Moderator, Depends(_writing_lead)]
-WritingAdmin = Annotated[Moderator, Depends(_writing_admin)]
+WritingLead = Annotated[Moderator, Depends(_among(_writing, Role.LEAD, Role.ADMIN))]
+WritingAdmin = Annotated[Moderator, Depends(_among(_writing, Role.ADMIN))]
 
 
 def begin(request: Request, response: Response, office: Office, moderator: Moderator) -> None:

@@ -18,6 +18,7 @@ from producer.keeper.keeper import Duty, Keeper
 from producer.keeper.metrics import DutyMetrics, serving
 from producer.keeper.orphans import collecting
 from producer.keeper.reap import reaping
+from producer.keeper.review_metrics import ReviewCollector
 from producer.keeper.ring import ringing
 from producer.keeper.unserved import failing_unserved
 from producer.outbound.addresses import AddressGuard
@@ -72,6 +73,7 @@ def run_keeper(storage: StorageSettings, producer: ProducerSettings, policy: Pol
         signal.signal(number, lambda *_: stop.set())
     metrics = DutyMetrics()
     connections = Connections.open(storage)
+    metrics.registry.register(ReviewCollector.on(connections.database, policy))
     try:
         with serving(metrics, producer.host, producer.keeper_metrics_port):
             log.info("keeper_started")

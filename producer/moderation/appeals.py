@@ -30,7 +30,11 @@ class Appeals:
         """
         job = self.reader.get(job_id, tenant_id)
         self._check(job)
-        before = [case for case in self.cases.of_job(job_id) if case.kind is not CaseKind.APPEAL and case.decided_by]
+        before = [
+            case
+            for case in self.cases.of_job(job_id)
+            if case.kind is not CaseKind.APPEAL and case.decided_by and not case.copy_of
+        ]
         where, last = self._where(job, before), before[-1] if before else None
         first_by = None if last is None else last.decided_by
         case = self.cases.open(job, CaseKind.APPEAL, where, words, first_by=first_by)

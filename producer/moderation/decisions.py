@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from producer.errors import NotAllowed
+from producer.moderation.agreement import Agreement
 from producer.moderation.care import UNSEEN_SEVERITY, Allowance, Care
 from producer.moderation.measures import Measures
 from producer.review import Reviewer, Word
@@ -38,6 +39,7 @@ class Decisions:
     reviewer: Reviewer
     measures: Measures
     policy: Policy
+    agreement: Agreement | None = None
 
     def queues(self, moderator: Moderator) -> tuple[str, ...]:
         """The queues whose cases the moderator may be given or, as an auditor, read."""
@@ -51,7 +53,8 @@ class Decisions:
         if allowance.break_seconds > 0:
             return Given(None, allowance)
         wanted = Wanted(moderator.name, self.queues(moderator), allowance.without)
-        return Given(self.cases.next(wanted), allowance)
+        known = None if self.agreement is None else self.agreement.mixed_in(wanted)
+        return Given(known or self.cases.next(wanted), allowance)
 
     def take(self, case: Case, moderator: Moderator) -> Case:
         """Gives the moderator this very case. Raises CaseLost, and NotAllowed for an auditor or one who should rest."""
@@ -92,8 +95,10 @@ class Decisions:
         has moved on.
         """
         self._check_own(case, moderator)
-        _check_reason(ruling)
-        if case.state is CaseState.OPEN and self.policy.review.needs_two(case.kind.value, case.severity):
+        check_reason(ruling)
+        if case.copy_of is not None:
+            self._judge(case, moderator, ruling)
+        elif case.state is CaseState.OPEN and self.policy.review.needs_two(case.kind.value, case.severity):
             self.measures.check(ruling, moderator)
             record = self.measures.record(case, moderator, "propose", ruling)
             self._must(self.cases.propose(case, ruling, [record]), case)
@@ -101,12 +106,26 @@ class Decisions:
             self._carry_out(case, moderator, ruling)
         return self.cases.get(case.id)
 
+    def _judge(self, case: Case, moderator: Moderator, ruling: Ruling) -> None:
+        """What is decided on a case with a known answer: it is noted, and changes nothing else."""
+        if self.agreement is None:
+            raise NotAllowed("Known answers are not measured here.")
+        self.measures.check(ruling, moderator)
+        self.agreement.known.judge(case, ruling, [self.measures.record(case, moderator, "judge", ruling)])
+
     def confirm(self, case: Case, moderator: Moderator) -> Case:
         """Carries out what another proposed. Raises CaseLost, NotAllowed, NotHeld."""
         self._check_own(case, moderator)
         if case.proposal is None or case.proposed_by == moderator.name:
             raise NotAllowed("There is nothing here for you to confirm: another person's proposal is needed.")
         self._carry_out(case, moderator, case.proposal)
+        return self.cases.get(case.id)
+
+    def carry_out(self, case: Case, moderator: Moderator, ruling: Ruling) -> Case:
+        """Carries out what two people agreed on elsewhere, as in bulk. Raises CaseLost, NotAllowed, NotHeld."""
+        self._check_own(case, moderator)
+        check_reason(ruling)
+        self._carry_out(case, moderator, ruling)
         return self.cases.get(case.id)
 
     def disagree(self, case: Case, moderator: Moderator, note: str) -> Case:
@@ -191,7 +210,7 @@ class Decisions:
 
 
 def _stands(case: Case) -> bool:
-    return case.state is CaseState.DECIDED and case.undone_at is None
+    return case.state is CaseState.DECIDED and case.undone_at is None and case.copy_of is None
 
 
 def _may_decide(moderator: Moderator) -> None:
@@ -199,7 +218,8 @@ def _may_decide(moderator: Moderator) -> None:
         raise NotAllowed("An auditor reads and decides nothing; ask an admin for another role.")
 
 
-def _check_reason(ruling: Ruling) -> None:
+def check_reason(ruling: Ruling) -> None:
+    """Raises NotAllowed for a reason that does not belong to the choice."""
     known = set(Approval) if ruling.choice is Choice.APPROVE else set(Rejection)
     if ruling.reason not in known:
         raise NotAllowed(f"{ruling.reason!r} is no reason to {ruling.choice.value}: give one of {sorted(known)}.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from producer.evidence import prompts_of
 from producer.moderation import pictures, why
@@ -34,7 +34,10 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Dossier:
-    """A case with its job, which is None where the job is gone. `pieces` is the prompt as sent, matches marked."""
+    """A case with its job, which is None where the job is gone. `pieces` is the prompt as sent, matches marked.
+
+    `hides` is set where the answer is known and has to stay hidden until it is given.
+    """
 
     case: Case
     job: Job | None
@@ -46,6 +49,7 @@ class Dossier:
     history: History
     others: list[Case]
     records: list[Record]
+    hides: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,8 @@ class Archive:
     def dossier(self, case: Case) -> Dossier:
         """The dossier of a case."""
         job = self._job(case)
-        verdict = None if job is None else Verdict.from_dict(job.safety)
+        hides = case.copy_of is not None and case.is_pending
+        verdict = None if job is None else _verdict(job, hides=hides)
         findings = [] if verdict is None else list(verdict.findings)
         return Dossier(
             case=case,
@@ -74,8 +79,9 @@ class Archive:
             pieces=[] if job is None else why.pieces(job.params.prompt, findings),
             pictures=[] if job is None else pictures.names(job),
             history=self._history(case, job),
-            others=[one for one in self.cases.of_job(case.job_id) if one.id != case.id],
-            records=self.audit.of(case.job_id),
+            others=[] if hides else [one for one in self.cases.of_job(case.job_id) if one.id != case.id],
+            records=[] if hides else self.audit.of(case.job_id),
+            hides=hides,
         )
 
     def _job(self, case: Case) -> Job | None:
@@ -86,8 +92,14 @@ class Archive:
 
     def _history(self, case: Case, job: Job | None) -> History:
         user = None if job is None else job.user
+        others = self.reader.of_tenant(case.tenant_id, limit=_HISTORY)
         return History(
-            [one for one in self.reader.of_tenant(case.tenant_id, limit=_HISTORY) if one.id != case.id],
-            self.strikes.page(case.tenant_id, user, _HISTORY),
+            [one for one in others if one.job_id != case.job_id],
+            [one for one in self.strikes.page(case.tenant_id, user, _HISTORY) if one.job_id != case.job_id],
             self.measures.of(case.tenant_id, limit=_HISTORY),
         )
+
+
+def _verdict(job: Job, *, hides: bool) -> Verdict:
+    verdict = Verdict.from_dict(job.safety)
+    return replace(verdict, waived=()) if hides else verdict

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from typing import Self
 
 from producer.moderation.access import Access
+from producer.moderation.agreement import Agreement
 from producer.moderation.appeals import Appeals
+from producer.moderation.bank_keeping import BankKeeping
+from producer.moderation.bulk import BulkWork
 from producer.moderation.care import Care
 from producer.moderation.decisions import Decisions
 from producer.moderation.dossier import Archive
@@ -14,12 +17,15 @@ from producer.moderation.measures import Measures
 from producer.review import Reviewer
 from safety.policy import Policy
 from storage.audit_store import AuditStore
+from storage.bulk_store import BulkStore
 from storage.case_reader import CaseReader
+from storage.case_statistics import CaseStatistics
 from storage.case_store import CaseStore
 from storage.database import Database
 from storage.exposure_store import ExposureStore
 from storage.hash_bank_store import HashBankStore
 from storage.job_reader import JobReader
+from storage.known_store import KnownStore
 from storage.measure_store import MeasureStore
 from storage.moderator_store import ModeratorStore
 from storage.object_store import ObjectStore
@@ -46,6 +52,10 @@ class Office:
     reader: CaseReader
     access: Access
     archive: Archive
+    bulk: BulkWork
+    bank_keeping: BankKeeping
+    agreement: Agreement
+    statistics: CaseStatistics
 
     @classmethod
     def open(cls, database: Database, objects: ObjectStore, policy: Policy) -> Self:
@@ -54,7 +64,8 @@ class Office:
         banks, measures = HashBankStore(database), MeasureStore(database)
         care, reviewer = Care(exposures, policy.review.exposure), Reviewer(jobs, policy)
         taken = Measures(jobs, banks, measures, objects, policy)
-        decisions = Decisions(cases, exposures, care, reviewer, taken, policy)
+        agreement = Agreement(KnownStore(database), policy.review.known_share)
+        decisions = Decisions(cases, exposures, care, reviewer, taken, policy, agreement)
         reader, strikes, audit = CaseReader(database), StrikeStore(database), AuditStore(database)
         return cls(
             policy=policy,
@@ -72,4 +83,8 @@ class Office:
             reader=reader,
             access=Access(cases, exposures, decisions),
             archive=Archive(jobs, cases, reader, strikes, measures, audit, policy),
+            bulk=BulkWork(BulkStore(database), cases, decisions),
+            bank_keeping=BankKeeping(banks, policy),
+            agreement=agreement,
+            statistics=CaseStatistics(database),
         )

@@ -5,6 +5,7 @@ from alembic import context
 from storage import (
     audit_tables,
     bank_tables,
+    bulk_tables,
     case_tables,
     mark_tables,
     measure_tables,
@@ -17,6 +18,7 @@ from storage import (
 MODULES = (
     audit_tables,
     bank_tables,
+    bulk_tables,
     case_tables,
     mark_tables,
     measure_tables,

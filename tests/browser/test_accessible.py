@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from storage.audit_store import AuditStore
+from storage.bulk_store import BulkStore
 from storage.case import Case, Choice, Ruling
 from storage.moderator_store import Role
 from tests.browser.conftest import Sit
@@ -62,6 +64,18 @@ def result(console: Console, seat: Seat) -> str:
     return f"cases/{console.office.given(console.office.moderators.named(seat.name)).id}"
 
 
+def bulk(console: Console, seat: Seat) -> str:
+    """The page of a bulk decision that waits for a second person."""
+    job = console.office.held_request()
+    (case,) = console.office.cases.of_job(job.id)
+    return f"bulk/{BulkStore(console.stack.services.database).propose([case.id], REJECT, 'max').id}"
+
+
+def sealed(console: Console, name: str) -> None:
+    decided(console, name)
+    AuditStore(console.stack.services.database).seal()
+
+
 def just_decided(console: Console, seat: Seat) -> str:
     return f"?done={decided(console, seat.name).id}"
 
@@ -81,6 +95,13 @@ PAGES: dict[str, Callable[[Console, Seat], str]] = {
     "a decided case": lambda console, seat: f"cases/{decided(console, seat.name).id}",
     "similar pictures": lambda console, seat: f"{result(console, seat)}/similar",
     "decided": lambda console, seat: (decided(console, seat.name), "decided")[1],
+    "bulk": lambda _console, _seat: "bulk",
+    "a dry run": lambda console, seat: (holding(console, seat), "bulk/preview?reason=reject:policy")[1],
+    "a bulk decision": bulk,
+    "the record": lambda console, seat: (sealed(console, seat.name), "record")[1],
+    "figures": lambda console, seat: (decided(console, seat.name), "figures")[1],
+    "banks": lambda _console, _seat: "banks?bank=test_pattern",
+    "the policy": lambda _console, _seat: "policy",
     "the keyboard": lambda _console, _seat: "keys",
     "a fault": lambda _console, _seat: "nothing",
 }

@@ -27,8 +27,8 @@ def routes() -> list[tuple[str, str]]:
 
 
 def filled(path: str) -> str:
-    path = path.replace("{case_id}", new_id("case")).replace("{which}", "input")
-    return re.sub(r"\{\w+\}", "x", path)
+    path = path.replace("{which}", "input")
+    return re.sub(r"\{(\w+)_id\}", lambda found: new_id(found[1]), path)
 
 
 def asked(http: httpx.Client, method: str, path: str, **fields: Any) -> httpx.Response:

@@ -30,7 +30,7 @@ def url(tmp_path: Path) -> str:
 
 @pytest.fixture
 def admin(url: str, redis_url: str, tmp_path: Path) -> Admin:
-    """Runs a command in a sound deployment; named variables change its settings."""
+    """Runs a command in a sound deployment; named variables change its settings, `input` is typed at it."""
     sound = {
         "INPAINTD_DATABASE_URL": url,
         "INPAINTD_REDIS_URL": redis_url,
@@ -43,8 +43,8 @@ def admin(url: str, redis_url: str, tmp_path: Path) -> Admin:
         "INPAINTD_POLICY": "",
     }
 
-    def invoke(*arguments: str, **changes: str) -> Result:
-        return CliRunner(env={**sound, **changes}).invoke(main, arguments)
+    def invoke(*arguments: str, input: str | None = None, **changes: str) -> Result:
+        return CliRunner(env={**sound, **changes}).invoke(main, arguments, input=input)
 
     return invoke
 
