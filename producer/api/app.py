@@ -10,6 +10,7 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi.responses import RedirectResponse
 from fastapi_offline import FastAPIOffline
+from starlette.routing import Route
 
 from producer.api import batches, detect, events, faults, files, health, images, jobs, models, objections, webhooks
 from producer.api.address_limit import AddressLimit
@@ -72,7 +73,7 @@ def create_app(services: Services) -> FastAPI:
     if services.settings.try_page is not TryPage.OFF:
         page = create_try(services, app.state.streams, console.state.office)
         app.mount("/try", page)
-        app.add_route("/", page)
+        app.router.routes.append(Route("/", page))
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]
     return app
 

@@ -25,6 +25,7 @@ from producer.console.try_visitor import Visitor, VisitorDep
 from producer.console.try_words import lines_of, told
 from producer.moderation.office import Office
 from producer.services import Services
+from storage.case import CaseKind
 from storage.errors import JobNotFound
 from storage.job import Job
 from storage.key_store import Principal
@@ -146,12 +147,19 @@ def _after(request: Request, services: Services, visitor: Visitor, job: Job) -> 
 
 def _shown(request: Request, services: Services, visitor: Visitor, job: Job) -> Response:
     view = job_view(job, services.reader.queue_position(job))
-    days, url = services.appeals.policy.review.appeal_days, str(request.base_url.replace(path="")).rstrip("/")
-    lines = lines_of(job, url)
-    words, before = told(job, view, days), f"/try/jobs/{job.id}/input.png"
-    values = {"job": view, "told": words, "before": before, "lines": lines, "pictures": _pictures(view)}
-    values["has_mask"] = job.mask_key is not None
-    return page(request, "try/job.html", csrf=visitor.csrf, appealed=_appealed(services, job), **values)
+    url = str(request.base_url.replace(path="")).rstrip("/")
+    return page(
+        request,
+        "try/job.html",
+        csrf=visitor.csrf,
+        job=view,
+        told=told(job, view, services.appeals.policy.review.appeal_days),
+        before=f"/try/jobs/{job.id}/input.png",
+        pictures=_pictures(view),
+        has_mask=job.mask_key is not None,
+        lines=lines_of(job, url),
+        appealed=_appealed(services, job),
+    )
 
 
 def _pictures(view: JobView) -> list[tuple[str, int, int]]:
@@ -160,4 +168,4 @@ def _pictures(view: JobView) -> list[tuple[str, int, int]]:
 
 
 def _appealed(services: Services, job: Job) -> bool:
-    return any(case.kind == "appeal" for case in services.appeals.cases.of_job(job.id))
+    return any(case.kind is CaseKind.APPEAL for case in services.appeals.cases.of_job(job.id))

@@ -41,8 +41,8 @@ def sample() -> bytes:
 
 def _land(x: Pixels, y: Pixels) -> Pixels:
     """Sky, sun and hills at points given in shares of the picture's sides."""
-    stops, colours = zip(*_SKY, strict=True)
-    colour = np.stack([np.interp(y, stops, [one[band] for one in colours]) for band in range(3)], axis=-1)
+    stops = [stop for stop, _ in _SKY]
+    colour = np.stack([np.interp(y, stops, [one[band] for _, one in _SKY]) for band in range(3)], axis=-1)
     distance = np.hypot((x - _SUN[0]) * WIDTH / HEIGHT, y - _SUN[1])
     glow = np.exp(-((distance / 0.2) ** 2))[..., None]
     colour = colour + glow * np.array([60.0, 48.0, 10.0])

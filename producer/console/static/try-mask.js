@@ -29,6 +29,8 @@ export class MaskEditor {
       one.width = Math.max(1, Math.round(picture.naturalWidth * scale));
       one.height = Math.max(1, Math.round(picture.naturalHeight * scale));
     }
+    this.canvas.setAttribute("aria-label",
+      `The picture, ${picture.naturalWidth} by ${picture.naturalHeight} pixels; what is marked is tinted`);
     this.past = [];
     this.#done();
   }
