@@ -10,8 +10,8 @@ ProducerError
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 
 class ProducerError(Exception):
@@ -61,6 +61,12 @@ class Refusal(ProducerError):
         first = f"{errors[0].field}: {errors[0].detail}" if errors[0].field else errors[0].detail
         more = f" ({len(errors) - 1} more in `errors`)" if len(errors) > 1 else ""
         return cls(code, first + more, errors)
+
+    def renamed(self, names: Mapping[str, str]) -> Refusal:
+        """The same refusal to somebody who calls the fields otherwise: `names` leads from ours to theirs."""
+        if not any(error.field in names for error in self.errors):
+            return self
+        return Refusal.of_fields([replace(error, field=names.get(error.field, error.field)) for error in self.errors])
 
 
 class ComeAgain(Refusal):

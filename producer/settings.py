@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -32,6 +33,11 @@ class ProducerSettings:
 
     host: str = setting("INPAINTD_HOST", "address on which the HTTP interface listens", "127.0.0.1")
     port: int = setting("INPAINTD_PORT", "port on which the HTTP interface listens; 0: any free one", 8000)
+    public_url: str | None = setting(
+        "INPAINTD_PUBLIC_URL",
+        "address under which callers reach the HTTP interface; unset: the one each request came to",
+        None,
+    )
     max_body_bytes: int = setting("INPAINTD_MAX_BODY_BYTES", "largest request body, in bytes", 64 * 1024 * 1024)
     max_pixels: int = setting(
         "INPAINTD_MAX_PIXELS", "largest picture, in pixels (width x height), read from its header", MAX_PIXELS
@@ -80,6 +86,13 @@ class ProducerSettings:
         "networks inside your own that webhooks and picture URLs may lead to, also without TLS: `10.1.0.0/16,10.7.0.2`",
         (),
     )
+    oidc_issuer: str | None = setting(
+        "INPAINTD_OIDC_ISSUER", "provider by which moderators may sign in, such as `https://accounts.example.org`", None
+    )
+    oidc_client_id: str | None = setting("INPAINTD_OIDC_CLIENT_ID", "what that provider calls this service", None)
+    oidc_client_secret: str | None = setting(
+        "INPAINTD_OIDC_CLIENT_SECRET", "what this service proves itself with to that provider", None, secret=True
+    )
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Self:
@@ -94,9 +107,15 @@ class ProducerSettings:
             )
         if not 0 < settings.fetch_seconds < math.inf:
             raise SettingsError("INPAINTD_FETCH_SECONDS must be above 0.")
+        settings._check_public_url()
         settings._check_keeping()
         settings._check_addresses()
+        settings._check_oidc()
         return settings
+
+    def _check_public_url(self) -> None:
+        if self.public_url is not None and not re.fullmatch(r"https?://[^/?#\s]+(/[^?#\s]*[^/?#\s])?", self.public_url):
+            raise SettingsError("INPAINTD_PUBLIC_URL looks like https://paint.example.org, without a slash at its end.")
 
     def _check_keeping(self) -> None:
         if self.retention_days is not None and not 0 < self.retention_days <= MOST_RETENTION_DAYS:
@@ -115,6 +134,15 @@ class ProducerSettings:
                 ip_network(network)
             except ValueError as problem:
                 raise SettingsError(f"INPAINTD_ALLOWED_ADDRESSES must list networks: {problem}.") from problem
+
+    def _check_oidc(self) -> None:
+        together = (self.oidc_issuer, self.oidc_client_id, self.oidc_client_secret)
+        if any(together) and not all(together):
+            raise SettingsError("INPAINTD_OIDC_ISSUER, _CLIENT_ID and _CLIENT_SECRET belong together: set all or none.")
+        if self.oidc_issuer and not self.oidc_issuer.startswith(("https://", "http://127.0.0.1:", "http://localhost:")):
+            raise SettingsError(
+                "INPAINTD_OIDC_ISSUER must start with https://: it says who may see quarantined pictures."
+            )
 
 
 def inherited_environment() -> dict[str, str]:

@@ -56,6 +56,7 @@ class DeliveryStore:
                 payload=row.payload,
                 happened_at=row.happened_at or row.created_at,
                 is_wanted=row.is_wanted,
+                is_own=not row.all_jobs,
             )
             for row in rows
         ]
@@ -116,6 +117,7 @@ def _with_endpoints(ids: list[str]) -> sa.Select[Any]:
             delivery,
             endpoint.c.url,
             endpoint.c.secrets,
+            endpoint.c.all_jobs,
             webhook_defaults.c.secrets.label("default_secrets"),
             job_events.c.at.label("happened_at"),
             wanted.label("is_wanted"),

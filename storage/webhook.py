@@ -77,7 +77,8 @@ class Claimed:
     """A delivery that the caller alone may send until its lease ends.
 
     `payload` is None before the first attempt; `happened_at` is the time of the event. `secrets` are all that are
-    valid now, newest first. `is_wanted` is False when the endpoint was disabled or deleted in the meantime.
+    valid now, newest first. `is_wanted` is False when the endpoint was disabled or deleted in the meantime, `is_own`
+    is True when the job itself named the URL.
     """
 
     delivery: Delivery
@@ -86,6 +87,7 @@ class Claimed:
     payload: str | None
     happened_at: datetime
     is_wanted: bool
+    is_own: bool
 
 
 @dataclass(frozen=True, slots=True)

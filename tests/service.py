@@ -128,9 +128,9 @@ class Service:
 
 
 @contextmanager
-def service(folder: Path, env: dict[str, str], *, workers: bool = True) -> Iterator[Service]:
-    """API, keeper and, if wanted, workers on a migrated database."""
-    port = servers.free_port()
+def service(folder: Path, env: dict[str, str], *, workers: bool = True, port: int = 0) -> Iterator[Service]:
+    """API, keeper and, if wanted, workers on a migrated database; `port` 0: any free one."""
+    port = port or servers.free_port()
     env = {**env, "INPAINTD_PORT": str(port), "INPAINTD_HOST": "127.0.0.1"}
     database = Database(env["INPAINTD_DATABASE_URL"])
     keys = KeyStore(database)

@@ -21,6 +21,7 @@ from producer.api.openapi import openapi
 from producer.api.streams import Streams
 from producer.console.app import create_console
 from producer.console.try_page import create_try
+from producer.dialects.doors import open_doors
 from producer.services import Services
 from producer.settings import TryPage
 
@@ -74,6 +75,7 @@ def create_app(services: Services) -> FastAPI:
         page = create_try(services, app.state.streams, console.state.office)
         app.mount("/try", page)
         app.router.routes.append(Route("/", page))
+    open_doors(app)
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]
     return app
 

@@ -11,17 +11,23 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from producer.api.address_limit import AddressLimit
 from producer.api.dependencies import ServicesDep
 from producer.errors import Refusal
+from producer.services import Services
 from storage.key_store import Principal
 
 _bearer = HTTPBearer(auto_error=False, bearerFormat="API key", description="An API key: `ipd_...`.")
 
 
-def _principal(
-    services: ServicesDep, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
-) -> Principal:
-    if credentials is None or not credentials.credentials:
-        raise Refusal("key_missing", "This needs an API key: send the header Authorization: Bearer <key>.")
-    principal = services.keys.authenticate(credentials.credentials)
+BEARER = "Authorization: Bearer <key>"
+
+
+def principal_of(services: Services, key: str | None, header: str = BEARER) -> Principal:
+    """Whose `key` it is, counted against the tenant's rate; `header` says how a key is sent.
+
+    Raises Refusal: key_missing, key_invalid; TooManyRequests.
+    """
+    if not key:
+        raise Refusal("key_missing", f"This needs an API key: send the header {header}.")
+    principal = services.keys.authenticate(key)
     if principal is None:
         raise Refusal("key_invalid", "This API key is not known: it may be mistyped, expired or revoked.")
     if principal.requests_per_second is not None:
@@ -30,11 +36,22 @@ def _principal(
     return principal
 
 
+def allowed(principal: Principal, scope: str) -> Principal:
+    """`principal`, if its key has the scope. Raises Refusal `scope_missing`."""
+    if not principal.scopes & {scope, "admin"}:
+        raise Refusal("scope_missing", f"This key may not do this: it lacks the scope `{scope}`.")
+    return principal
+
+
+def _principal(
+    services: ServicesDep, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> Principal:
+    return principal_of(services, credentials.credentials if credentials else None)
+
+
 def _needs(scope: str) -> Callable[[Principal], Principal]:
     def check(principal: Annotated[Principal, Depends(_principal)]) -> Principal:
-        if not principal.scopes & {scope, "admin"}:
-            raise Refusal("scope_missing", f"This key may not do this: it lacks the scope `{scope}`.")
-        return principal
+        return allowed(principal, scope)
 
     return check
 

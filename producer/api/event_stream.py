@@ -10,8 +10,8 @@ import structlog
 from starlette.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from producer.api.event_views import event_lines, progress_lines
 from producer.api.streams import Snapshot, Streams
+from producer.api.wording import NATIVE, Wording
 from producer.live import Watch
 from producer.telling import Telling
 from storage.errors import DatabaseUnavailable, JobNotFound
@@ -26,7 +26,6 @@ HEARTBEAT_SECONDS = 15.0
 LONGEST_SECONDS = 3600.0
 # A caller who takes nothing for so long while something is there for it is let go.
 STUCK_SECONDS = 60.0
-RETRY = "retry: 2000\n\n"
 HEARTBEAT = ": still here\n\n"
 MEDIA_TYPE = "text/event-stream"
 HEADERS = {
@@ -43,13 +42,15 @@ class EventStream(StreamingResponse):
     newest is kept.
     """
 
-    def __init__(self, streams: Streams, first: Snapshot, telling: Telling) -> None:
-        """`telling` knows `first`'s history; whatever of it is news is sent first."""
+    def __init__(self, streams: Streams, first: Snapshot, telling: Telling, wording: Wording = NATIVE) -> None:
+        """`telling` knows `first`'s history; whatever of it is news is sent first, as `wording` says it."""
         super().__init__(self._chunks(), headers=HEADERS, media_type=MEDIA_TYPE)
         self._streams = streams
         self._job = first.job
         self._first: Snapshot | None = first
         self._telling = telling
+        self._wording = wording
+        self._ended = False
         self._watch = Watch()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -65,7 +66,8 @@ class EventStream(StreamingResponse):
     async def _chunks(self) -> AsyncIterator[str]:
         now = asyncio.get_running_loop().time
         end, look_at, beat_at = now() + LONGEST_SECONDS, now(), now() + HEARTBEAT_SECONDS
-        yield RETRY
+        if self._wording.opening:
+            yield self._wording.opening
         while True:
             news, look = self._watch.take()
             if look or now() >= look_at or (news and self._telling.is_early(news)):
@@ -77,7 +79,7 @@ class EventStream(StreamingResponse):
             for chunk in chunks or ([HEARTBEAT] if now() >= beat_at else []):
                 beat_at = now() + HEARTBEAT_SECONDS
                 yield chunk
-            if self._telling.ended or self._streams.ending or now() >= end:
+            if self._ended or self._streams.ending or now() >= end:
                 return
             await self._watch.wait(min(look_at, beat_at) - now())
 
@@ -88,9 +90,13 @@ class EventStream(StreamingResponse):
             log.warning("stream_saw_nothing", job_id=self._job.id, error=str(problem))
             return []
         self._first = None
-        events = [event_lines(event) for event in self._telling.events(snapshot.history)]
-        return events + self._progress(snapshot.live)
+        said = [self._wording.event(event) for event in self._telling.events(snapshot.history)]
+        chunks = [chunk for chunk in said if chunk] + self._progress(snapshot.live)
+        self._ended = self._telling.ended or self._wording.is_over(snapshot.job)
+        return chunks + await self._wording.end(snapshot.job) if self._ended else chunks
 
     def _progress(self, live: Live | None) -> list[str]:
-        told = live is not None and self._telling.progress(live)
-        return [progress_lines(self._job.id, live)] if live is not None and told else []
+        if live is None or not self._telling.progress(live):
+            return []
+        said = self._wording.progress(self._job.id, live)
+        return [said] if said else []

@@ -11,10 +11,11 @@ from producer.api.auth import MayRead
 from producer.api.dependencies import JobId, ServicesDep
 from producer.api.problems import declared
 from producer.api.queries import ImageQuery
+from producer.api.views import shown_images
 from producer.errors import Refusal
 from producer.services import Services
 from storage.errors import ObjectMissing
-from storage.job import Job, JobState, ResultImage
+from storage.job import Job, ResultImage
 
 router = APIRouter(prefix="/v1/jobs/{job_id}/images", tags=["jobs"])
 
@@ -37,20 +38,20 @@ def download(
 ) -> Response:
     """The bytes as they were checked and marked. The ETag is their SHA-256. Only a succeeded job has images."""
     job = services.reader.get(job_id, principal.tenant_id)
-    image = _find(job, n)
     if job.withdrawn_at is not None:
         raise Refusal("image_withdrawn", f"The images of {job.id} were taken back; `safety.statement` says why.")
+    image = _find(job, n)
     if job.erased_at is not None:
         # Looked at first, because a link would be made for an object that is no longer there, too.
         raise _gone()
     link = services.objects.presign(image.key, LINK_SECONDS) if query.redirect else None
     if link is not None:
         return RedirectResponse(link, 302, headers={"Cache-Control": "private, no-store"})
-    return _bytes(services, image)
+    return _response(bytes_of(services, job, image), image)
 
 
 def _find(job: Job, n: str) -> ResultImage:
-    images = job.images if job.state is JobState.SUCCEEDED else ()
+    images = shown_images(job)
     found = next((image for image in images if str(image.index) == n), None)
     if found is None:
         there = f"it has {len(images)}" if images else f"it is {job.state.value}, and only succeeded jobs have any"
@@ -58,11 +59,17 @@ def _find(job: Job, n: str) -> ResultImage:
     return found
 
 
-def _bytes(services: Services, image: ResultImage) -> Response:
+def bytes_of(services: Services, job: Job, image: ResultImage) -> bytes:
+    """The file of an image of `job`. Raises Refusal `image_gone`."""
     try:
-        data = services.objects.get(image.key)
+        if job.erased_at is None:
+            return services.objects.get(image.key)
     except ObjectMissing:
-        raise _gone() from None
+        pass
+    raise _gone()
+
+
+def _response(data: bytes, image: ResultImage) -> Response:
     headers = {
         "ETag": f'"{image.sha256}"',
         "Cache-Control": "private, max-age=31536000, immutable",

@@ -27,7 +27,7 @@ def order_from_json(body: bytes) -> Order:
     """The order in a JSON object. Types are taken strictly: "30" is not 30. Raises Refusal."""
     request = parsed(JobRequest, body)
     mask = None if request.mask is None else source_of(request.mask, "mask")
-    return _order(request, source_of(request.image, "image"), mask)
+    return order_of(request, source_of(request.image, "image"), mask)
 
 
 def order_from_form(parts: Mapping[str, Part]) -> Order:
@@ -36,11 +36,11 @@ def order_from_form(parts: Mapping[str, Part]) -> Order:
     for name in _JSON_FIELDS:
         if name in texts:
             texts[name] = _json_field(name, texts[name])
-    fields = _validated(texts)
+    fields = fields_of(texts)
     if "image" not in parts:
         raise Refusal.of_field("image", "field_missing", "`image` is required.")
-    mask = _picture(parts["mask"]) if "mask" in parts else None
-    return _order(fields, _picture(parts["image"]), mask)
+    mask = picture_of(parts["mask"]) if "mask" in parts else None
+    return order_of(fields, picture_of(parts["image"]), mask)
 
 
 def source_of(text: str, field: str) -> Source:
@@ -66,11 +66,13 @@ def _data_uri(text: str, field: str) -> bytes:
     raise Refusal.of_field(field, "data_uri_invalid", message)
 
 
-def _picture(part: Part) -> Source:
+def picture_of(part: Part) -> Source:
+    """Where the picture of a form is to come from: the file itself, or what its text names. Raises Refusal."""
     return bytes(part.data) if part.is_file else source_of(part.text(), part.name)
 
 
-def _validated(texts: Mapping[str, Any]) -> JobFields:
+def fields_of(texts: Mapping[str, Any]) -> JobFields:
+    """The fields of a form. Raises Refusal."""
     try:
         return JobFields.model_validate(texts)
     except ValidationError as error:
@@ -84,7 +86,8 @@ def _json_field(name: str, text: str) -> Any:
         raise Refusal.of_field(name, "wrong_format", f"`{name}` must be JSON: {error}.") from None
 
 
-def _order(fields: JobFields, image: Source, mask: Source | None) -> Order:
+def order_of(fields: JobFields, image: Source, mask: Source | None) -> Order:
+    """The order that `fields` make of two pictures. Raises Refusal."""
     return Order(
         params=fields.params(),
         image=image,

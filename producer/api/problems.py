@@ -77,6 +77,7 @@ CODES: dict[str, Code] = {
     "not_a_choice": Code(422, "Not one of the choices", "Send one of the values in the detail."),
     "text_invalid": Code(422, "Text not storable", "Remove NUL characters from the text."),
     "metadata_invalid": Code(422, "Metadata not valid", "Send an object of at most 16 keys and 4096 bytes of JSON."),
+    "not_supported": Code(422, "Not supported here", "Leave the field out, or send a value named in the detail."),
     "not_supported_yet": Code(422, "Not supported yet", "Send the value named in the detail, or leave the field out."),
     "idempotency_key_reused": Code(422, "Key of another request", "Send a new Idempotency-Key with this request."),
     "model_unknown": Code(422, "Unknown model", "Send an alias from GET /v1/models."),

@@ -168,7 +168,7 @@ def job_view(job: Job, position: int | None) -> JobView:
         queue=Queue(position=position, eta_seconds=None),
         params=job.params,
         model=ModelView(**_only(job.model, _MODEL)),
-        images=[_image(image, link) for image in job.images] if _is_shown(job) else [],
+        images=[_image(image, link) for image in shown_images(job)],
         safety=_safety(job.safety),
         receipt=job.receipt,
         error=None if job.error is None else ErrorView(**job.error.as_dict()),
@@ -179,8 +179,12 @@ def job_view(job: Job, position: int | None) -> JobView:
     )
 
 
-def _is_shown(job: Job) -> bool:
-    return job.state is JobState.SUCCEEDED and job.withdrawn_at is None
+def shown_images(job: Job) -> tuple[ResultImage, ...]:
+    """The images that may be seen: those of a job that has succeeded, unless a person took them back.
+
+    Whoever shows images takes them from here.
+    """
+    return job.images if job.state is JobState.SUCCEEDED and job.withdrawn_at is None else ()
 
 
 def _image(image: ResultImage, link: str) -> ImageView:

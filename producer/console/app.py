@@ -14,6 +14,7 @@ from producer.console import (
     decide,
     faults,
     figures,
+    oidc,
     operator,
     policy,
     queues,
@@ -23,10 +24,12 @@ from producer.console import (
 from producer.console.headers import SecureHeaders
 from producer.console.static_files import ConsoleFiles
 from producer.moderation.office import Office
+from producer.moderation.oidc import Oidc
 from producer.services import Services
+from producer.settings import ProducerSettings
 
 SIGN_INS_PER_MINUTE = 20.0
-_FOR_ALL = (sign_in, queues, cases, decide, case_pictures)
+_FOR_ALL = (sign_in, oidc, queues, cases, decide, case_pictures)
 _FOR_LEADS = (bulk, record, figures, banks, policy, operator)
 ROUTERS: tuple[APIRouter, ...] = tuple(resource.router for resource in (*_FOR_ALL, *_FOR_LEADS))
 
@@ -38,7 +41,7 @@ def create_console(services: Services) -> FastAPI:
     app.state.services = services
     app.state.office = Office.open(services.database, services.objects, services.submitter.policy)
     app.state.sign_ins = AddressLimit(SIGN_INS_PER_MINUTE)
-    app.state.oidc = None
+    app.state.oidc = _oidc(services.settings)
     app.add_middleware(LastResort, answer=faults.unforeseen)
     app.add_middleware(SecureHeaders)
     faults.install(app)
@@ -46,3 +49,9 @@ def create_console(services: Services) -> FastAPI:
         app.include_router(router)
     app.mount("/static", ConsoleFiles())
     return app
+
+
+def _oidc(settings: ProducerSettings) -> Oidc | None:
+    if settings.oidc_issuer is None:
+        return None
+    return Oidc(settings.oidc_issuer, settings.oidc_client_id or "", settings.oidc_client_secret or "")

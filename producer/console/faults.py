@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Scope
 from producer.console.pages import onward, page
 from producer.console.session import FormRefused, SignInNeeded
 from producer.errors import NotAllowed, NotAppealable, NotHeld
+from producer.moderation.oidc import OidcFailed
 from storage.errors import (
     CaseLost,
     CaseNotFound,
@@ -21,6 +22,7 @@ from storage.errors import (
 
 _SAID: dict[type[Exception], tuple[int, str]] = {
     FormRefused: (403, "This form cannot be taken"),
+    OidcFailed: (401, "Not signed in"),
     NotAllowed: (403, "Not allowed"),
     CaseLost: (409, "The case is not yours"),
     CaseNotFound: (404, "No such case"),

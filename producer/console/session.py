@@ -96,7 +96,7 @@ def end(request: Request, response: Response, office: Office) -> None:
     if token is not None:
         office.moderators.end_session(token)
     for name in (COOKIE, BEFORE):
-        response.delete_cookie(name, path="/", secure=_is_https(request), httponly=True, samesite="strict")
+        response.delete_cookie(name, path="/", secure=is_https(request), httponly=True, samesite="strict")
 
 
 def token_before(request: Request) -> str:
@@ -127,9 +127,10 @@ def check_origin(request: Request) -> None:
 def set_cookie(request: Request, response: Response, name: str, value: str, seconds: int) -> None:
     """Sets a cookie that no script reads and no other site makes a browser send."""
     response.set_cookie(
-        name, value, max_age=seconds, path="/", secure=_is_https(request), httponly=True, samesite="strict"
+        name, value, max_age=seconds, path="/", secure=is_https(request), httponly=True, samesite="strict"
     )
 
 
-def _is_https(request: Request) -> bool:
+def is_https(request: Request) -> bool:
+    """Whether cookies may be kept to HTTPS."""
     return request.url.scheme == "https"

@@ -94,8 +94,10 @@ def _tenant(request: Request, services: Services) -> str:
 
 
 def _check_here(request: Request) -> None:
-    # The name as well: a page elsewhere can give its own name the address of this machine.
-    if not _is_loopback(request) or not _HERE.fullmatch(request.url.hostname or ""):
+    # The name as well: a page elsewhere can give its own name the address of this machine. And whatever came by way of
+    # a proxy did not begin here, or says so itself, which a proxy that is trusted would make look like an address.
+    forwarded = any(name in request.headers for name in ("forwarded", "x-forwarded-for"))
+    if forwarded or not _is_loopback(request) or not _HERE.fullmatch(request.url.hostname or ""):
         raise NotHere(
             "This page is open to browsers on the machine of the service alone, by its own address. "
             "Elsewhere, have the operator set INPAINTD_TRY=signed-in, or use the API with a key."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import structlog
@@ -14,6 +15,7 @@ from producer.webhooks.sender import Sender
 from storage.delivery_store import DeliveryStore
 from storage.errors import JobNotFound
 from storage.failpoints import reach
+from storage.job import Job
 from storage.job_reader import JobReader
 from storage.webhook import Claimed
 
@@ -30,10 +32,19 @@ PAUSE_SECONDS = 0.25
 class Courier:
     """Sends deliveries from a pool of threads. A slow receiver holds a few of them, never all."""
 
-    def __init__(self, deliveries: DeliveryStore, jobs: JobReader, sender: Sender, threads: int = THREADS) -> None:
+    def __init__(
+        self,
+        deliveries: DeliveryStore,
+        jobs: JobReader,
+        sender: Sender,
+        threads: int = THREADS,
+        foreign_body: Callable[[Job], str | None] = lambda _job: None,
+    ) -> None:
+        """`foreign_body` gives the body for a URL that the job itself named in another tongue; None: it was in ours."""
         self._deliveries = deliveries
         self._jobs = jobs
         self._sender = sender
+        self._foreign_body = foreign_body
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="webhook")
         self._threads = self._free = threads
         self._ended = 0
@@ -106,7 +117,9 @@ class Courier:
             job = self._jobs.get(delivery.job_id, delivery.tenant_id)
         except JobNotFound:
             return None
-        return self._deliveries.freeze(delivery.id, job_payload(delivery.type, claimed.happened_at, job))
+        body = self._foreign_body(job) if claimed.is_own else None
+        body = body or job_payload(delivery.type, claimed.happened_at, job)
+        return self._deliveries.freeze(delivery.id, body)
 
 
 def delivering(courier: Courier) -> Duty:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import structlog
 from redis import Redis
 
+from producer.dialects.hooks import body_in_dialect
 from producer.keeper.audit import erasing_columns, sealing
 from producer.keeper.cases import closing_cases
 from producer.keeper.deliver import Courier, delivering
@@ -110,7 +111,12 @@ def duties(
 
 def _courier(connections: Connections, settings: ProducerSettings) -> Courier:
     sender = Sender(AddressGuard(settings.allowed_addresses))
-    return Courier(DeliveryStore(connections.database), JobReader(connections.database), sender)
+    return Courier(
+        DeliveryStore(connections.database),
+        JobReader(connections.database),
+        sender,
+        foreign_body=lambda job: body_in_dialect(job, settings.public_url or ""),
+    )
 
 
 def _clearing(connections: Connections, settings: ProducerSettings, stop: threading.Event) -> list[Duty]:

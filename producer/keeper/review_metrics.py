@@ -24,6 +24,7 @@ _PREFIX = "inpaintd_review"
 DAYS = 1.0
 
 
+# Without equality, because a registry keeps collectors by their identity.
 @dataclass(frozen=True, eq=False)
 class ReviewCollector(Collector):
     """Gauges of the queues as they stand, and of the decisions of the last 24 hours (agreement: of 90 days)."""

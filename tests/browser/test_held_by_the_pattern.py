@@ -50,8 +50,9 @@ def test_the_pattern_is_held_looked_at_approved_and_delivered(chromium: Browser,
         page.get_by_role("button", name="Next case").click()
         expect(page.get_by_text(held["id"])).to_be_visible()
         expect(page.get_by_text(PATTERN_PROMPT).first).to_be_visible()
+        ada.shot("case-veiled")
         ada.reveal("result-0")
-        ada.shot("test-pattern")
+        ada.shot("case")
         ada.decide("Approve", "test")
         job = deployment.get(held["id"])
         assert job["status"] == "succeeded"

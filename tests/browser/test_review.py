@@ -40,12 +40,10 @@ def test_what_was_held_is_claimed_revealed_approved_and_released(sit: Sit, conso
     job = console.office.held_result()
     ada = sit("ada")
     case_id = ada.next()
-    ada.shot("case-veiled")
     pictures = watched(ada.page)
     ada.reveal("result-0")
     assert [p for p in pictures if "clear" in p] == [f"/console/cases/{case_id}/pictures/result-0?clear=true"]
     assert console.office.exposures.knows("ada", case_id)
-    ada.shot("case")
     ada.decide("Approve", "false_alarm")
     expect(ada.page.get_by_role("status")).to_contain_text("approve by ada")
     assert console.office.jobs.get(job.id).state is JobState.SUCCEEDED

@@ -65,7 +65,6 @@ def test_jobs_succeed_in_one_place_of_the_worker_and_by_a_persons_word() -> None
         ("storage/job.py", "SUCCEEDED"),
         ("storage/job_store.py", "SUCCEEDED"),
         ("storage/review_store.py", "SUCCEEDED"),
-        ("producer/api/images.py", "SUCCEEDED"),
         ("producer/api/views.py", "SUCCEEDED"),
     }
 

@@ -121,6 +121,12 @@ def test_a_name_that_somebody_gave_this_machine_opens_nothing(stack: Stack) -> N
     assert "by its own address" in answer.text
 
 
+@pytest.mark.parametrize("header", ["Forwarded", "X-Forwarded-For"])
+def test_what_a_proxy_passed_on_did_not_begin_here(stack: Stack, header: str) -> None:
+    answer = httpx.get(stack.url, headers={header: "127.0.0.1"})
+    assert answer.status_code == 403
+
+
 def test_moderators_use_it_signed_in(tmp_path: Path) -> None:
     with running(tmp_path, try_page=TryPage.SIGNED_IN) as stack:
         stranger = httpx.get(stack.url)

@@ -143,8 +143,10 @@ def keepers(storage: StorageSettings, tmp_path: Path) -> Iterator[dict[int, subp
 
 
 def reaps(port: int) -> bool:
-    """Whether the keeper says in its metrics that it reaps."""
-    return 'inpaintd_keeper_run_seconds_count{duty="reap"}' in httpx.get(f"http://127.0.0.1:{port}/metrics").text
+    """Whether the keeper says in its metrics that it reaps, and how the queues of review stand."""
+    told = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+    stands = 'inpaintd_review_waiting_cases{queue="general"} 0.0' in told
+    return stands and 'inpaintd_keeper_run_seconds_count{duty="reap"}' in told
 
 
 def test_two_keepers_do_all_of_it_and_end_when_told(

@@ -57,3 +57,20 @@ def test_who_may_try_it_is_one_of_three(value: str) -> None:
 def test_what_is_none_of_them_is_refused_with_all_three() -> None:
     with pytest.raises(SettingsError, match="INPAINTD_TRY='yes' is not one of: off, signed-in, open"):
         ProducerSettings.from_env({"INPAINTD_TRY": "yes"})
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"INPAINTD_OIDC_ISSUER": "https://accounts.example"},
+        {"INPAINTD_OIDC_CLIENT_ID": "x", "INPAINTD_OIDC_CLIENT_SECRET": "y"},
+        {
+            "INPAINTD_OIDC_ISSUER": "http://accounts.example",
+            "INPAINTD_OIDC_CLIENT_ID": "x",
+            "INPAINTD_OIDC_CLIENT_SECRET": "y",
+        },
+    ],
+)
+def test_a_provider_of_accounts_is_named_whole_and_spoken_to_in_private(given: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match="INPAINTD_OIDC_ISSUER"):
+        ProducerSettings.from_env(given)

@@ -1,0 +1,1 @@
+"""Replicate predictions: /replicate/v1. Asynchronous, JSON, white in a mask is repainted, as here."""
