@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from ipaddress import ip_network
 from typing import Self
 
@@ -16,6 +17,14 @@ from storage.settings import read_settings, setting
 
 SHORTEST_ORPHAN_TTL_SECONDS = 60.0
 MOST_RETENTION_DAYS = 36500
+
+
+class TryPage(StrEnum):
+    """Who may use the page at `/` that tries the service without a key."""
+
+    OFF = "off"
+    SIGNED_IN = "signed-in"
+    OPEN = "open"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +57,12 @@ class ProducerSettings:
     )
     public_detect_per_minute: float = setting(
         "INPAINTD_PUBLIC_DETECT_PER_MINUTE", "such questions an API process answers each minute to one address", 20.0
+    )
+    try_page: TryPage = setting(
+        "INPAINTD_TRY",
+        "who may use the page at `/` that tries the service: nobody (`off`), moderators who are `signed-in`, or "
+        "anybody on this very machine (`open`), which `inpaintd up` sets",
+        TryPage.OFF,
     )
     user_secret: str = setting(
         "INPAINTD_USER_SECRET",

@@ -61,6 +61,24 @@ def _epoch_sqlite(_element: db_epoch, _compiler: Any, **_kw: Any) -> str:
     return "((julianday('now') - 2440587.5) * 86400.0)"
 
 
+class db_age(sa.sql.functions.FunctionElement[float]):  # noqa: N801
+    """How many seconds ago a moment was by the database server's time; negative for one that is to come."""
+
+    type = sa.Float()
+    inherit_cache = True
+    name = "db_age"
+
+
+@compiles(db_age, "postgresql")
+def _age_postgresql(element: db_age, compiler: Any, **kw: Any) -> str:
+    return f"extract(epoch from (statement_timestamp() - {compiler.process(element.clauses, **kw)}))::float8"
+
+
+@compiles(db_age, "sqlite")
+def _age_sqlite(element: db_age, compiler: Any, **kw: Any) -> str:
+    return f"((julianday('now') - julianday({compiler.process(element.clauses, **kw)})) * 86400.0)"
+
+
 class Database:
     """A pool of connections to the one SQL database that a deployment has."""
 

@@ -8,6 +8,7 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -27,7 +28,7 @@ def setting(env: str, doc: str, default: Any = dataclasses.MISSING, *, secret: b
 def read_settings(cls: type[T], env: Mapping[str, str] | None = None) -> T:
     """An instance of the dataclass `cls` with every field taken from the environment, or its default.
 
-    Understands str, int, float, bool, Path, tuple[str, ...] (comma-separated) and `| None` of these.
+    Understands str, int, float, bool, Path, StrEnum, tuple[str, ...] (comma-separated) and `| None` of these.
     An empty variable counts as unset. Raises SettingsError for a missing or unusable value.
     """
     source = os.environ if env is None else env
@@ -53,7 +54,8 @@ def _convert(name: str, raw: str, hint: Any) -> Any:
     try:
         return hint(raw)
     except ValueError as problem:
-        raise SettingsError(f"{name}={raw!r} is not a valid {hint.__name__}; correct it or unset it.") from problem
+        wanted = f"one of: {', '.join(hint)}" if issubclass(hint, StrEnum) else f"a valid {hint.__name__}"
+        raise SettingsError(f"{name}={raw!r} is not {wanted}; correct it or unset it.") from problem
 
 
 def _truth(name: str, raw: str) -> bool:

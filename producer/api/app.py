@@ -10,6 +10,7 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi.responses import RedirectResponse
 from fastapi_offline import FastAPIOffline
+from starlette.routing import Route
 
 from producer.api import batches, faults
 from producer.api.address_limit import AddressLimit
@@ -21,9 +22,11 @@ from producer.api.openapi import openapi
 from producer.api.resources import IDENTITY, include
 from producer.api.streams import Streams
 from producer.console.app import create_console
+from producer.console.try_page import create_try
 from producer.dialects.doors import open_doors
 from producer.places import Places
 from producer.services import Services
+from producer.settings import TryPage
 
 GRACE_SECONDS = 5
 # Sent at the same time to one process.
@@ -60,7 +63,12 @@ def create_app(services: Services) -> FastAPI:
     faults.install(app)
     include(app)
     app.add_route("/console", lambda _: RedirectResponse("/console/"))
-    app.mount("/console", create_console(services))
+    console = create_console(services)
+    app.mount("/console", console)
+    if services.settings.try_page is not TryPage.OFF:
+        page = create_try(services, app.state.streams, console.state.office)
+        app.mount("/try", page)
+        app.router.routes.append(Route("/", page))
     open_doors(app)
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]
     return app

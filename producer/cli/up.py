@@ -12,6 +12,9 @@ from producer.settings import ProducerSettings, inherited_environment
 from safety.policy import load_policy
 from safety.settings import SafetySettings
 
+# For somebody who tries it out on the own machine, where the stack listens alone; the environment has the last word.
+TRIAL = {"INPAINTD_TRY": "open", "INPAINTD_PREVIEW_EVERY": "4"}
+
 
 @click.command()
 @click.option(
@@ -27,8 +30,9 @@ def up(folder: Path, port: int | None) -> None:
     """Run everything embedded until interrupted: Redis, API, keeper and one worker per device."""
     chosen = ProducerSettings.from_env().port if port is None else port
     load_policy(SafetySettings.from_env().policy)  # a broken one is named here, and not at the end of a child's log
-    redis_url = inherited_environment().get("INPAINTD_REDIS_URL") or None
-    stack = LocalStack(folder, chosen, devices=None, redis_url=redis_url)
+    environment = TRIAL | inherited_environment()
+    redis_url = environment.get("INPAINTD_REDIS_URL") or None
+    stack = LocalStack(folder, chosen, devices=None, redis_url=redis_url, environment=environment)
     try:
         with interruptible(), stack:
             click.echo(_welcome(stack))
@@ -42,7 +46,7 @@ def _welcome(stack: LocalStack) -> str:
     return (
         f"inpaintd is ready at {stack.url} (documentation: {stack.url}/docs)\n"
         f"The admin's key is in {stack.folder.key_file}, the logs are in {stack.folder.root / 'logs'}\n"
-        "Try it:\n"
+        f"Try it in a browser at {stack.url}/ or by\n"
         f'  curl -H "Authorization: Bearer {key}" -F image=@photo.png -F mask=@mask.png \\\n'
         f'    -F prompt="a red circle" "{stack.url}/v1/jobs?wait=60"\n'
         "Stop it with Ctrl-C."

@@ -15,6 +15,7 @@ from producer.console import (
     faults,
     figures,
     oidc,
+    operator,
     policy,
     queues,
     record,
@@ -29,7 +30,7 @@ from producer.settings import ProducerSettings
 
 SIGN_INS_PER_MINUTE = 20.0
 _FOR_ALL = (sign_in, oidc, queues, cases, decide, case_pictures)
-_FOR_LEADS = (bulk, record, figures, banks, policy)
+_FOR_LEADS = (bulk, record, figures, banks, policy, operator)
 ROUTERS: tuple[APIRouter, ...] = tuple(resource.router for resource in (*_FOR_ALL, *_FOR_LEADS))
 
 

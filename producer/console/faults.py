@@ -36,7 +36,7 @@ _AWAY = (503, "Not reachable", "The database or the store of pictures does not a
 
 def install(app: FastAPI) -> None:
     """Registers a handler for each kind of exception."""
-    app.add_exception_handler(SignInNeeded, _sign_in)
+    app.add_exception_handler(SignInNeeded, to_sign_in)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
     for kind in _SAID:
@@ -51,7 +51,8 @@ def unforeseen(scope: Scope) -> ASGIApp:
     return _page(Request(scope), 500, "An error", text)
 
 
-def _sign_in(request: Request, _error: Exception) -> Response:
+def to_sign_in(request: Request, _error: Exception) -> Response:
+    """Where somebody without a session is led."""
     if request.headers.get("hx-request") == "true":
         # A part of a page cannot become the form to sign in: the whole page goes there.
         return Response(status_code=204, headers={"HX-Redirect": "/console/sign-in"})

@@ -30,6 +30,7 @@ LINKS = (
     Link("/console/figures", "Figures", "f", LEADS),
     Link("/console/banks", "Banks", "k", LEADS),
     Link("/console/policy", "Policy", "p", LEADS),
+    Link("/console/operator", "Operator", "o", LEADS),
 )
 
 

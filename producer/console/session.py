@@ -31,7 +31,8 @@ def _office(request: Request) -> Office:
 OfficeDep = Annotated[Office, Depends(_office)]
 
 
-def _session(request: Request, office: OfficeDep) -> Session:
+def session_of(request: Request, office: OfficeDep) -> Session:
+    """The session of this browser. Raises SignInNeeded."""
     token = request.cookies.get(COOKIE)
     session = None if token is None else office.moderators.session(token)
     if session is None:
@@ -40,7 +41,7 @@ def _session(request: Request, office: OfficeDep) -> Session:
     return session
 
 
-SessionDep = Annotated[Session, Depends(_session)]
+SessionDep = Annotated[Session, Depends(session_of)]
 
 
 def _moderator(session: SessionDep) -> Moderator:
@@ -53,7 +54,7 @@ def _writing(
     csrf: Annotated[str, Form()] = "",
     x_csrf_token: Annotated[str, Header()] = "",
 ) -> Moderator:
-    _check_origin(request)
+    check_origin(request)
     if not secrets.compare_digest((x_csrf_token or csrf).encode(), session.csrf.encode()):
         raise FormRefused("This form was not made for this session. Load the page again and repeat what you did.")
     return session.moderator
@@ -86,7 +87,7 @@ def begin(request: Request, response: Response, office: Office, moderator: Moder
     """Opens a new session in this browser; the one before it, if any, ends."""
     end(request, response, office)
     token, _ = office.moderators.open_session(moderator)
-    _set(request, response, COOKIE, token, int(LONGEST_SECONDS))
+    set_cookie(request, response, COOKIE, token, int(LONGEST_SECONDS))
 
 
 def end(request: Request, response: Response, office: Office) -> None:
@@ -105,24 +106,26 @@ def token_before(request: Request) -> str:
 
 def remember_before(request: Request, response: Response, token: str) -> None:
     """Sets the cookie that belongs to `token_before`."""
-    _set(request, response, BEFORE, token, _BEFORE_SECONDS)
+    set_cookie(request, response, BEFORE, token, _BEFORE_SECONDS)
 
 
 def check_before(request: Request, csrf: str) -> None:
     """Raises FormRefused unless the form to sign in was served to this very browser."""
-    _check_origin(request)
+    check_origin(request)
     kept = request.cookies.get(BEFORE, "")
     if not kept or not secrets.compare_digest(kept.encode(), csrf.encode()):
         raise FormRefused("This form was not made for this browser, or it is old. Load the page again.")
 
 
-def _check_origin(request: Request) -> None:
+def check_origin(request: Request) -> None:
+    """Raises FormRefused for a form that another site sent."""
     # Browsers say where a request comes from; what does not say so is judged by its token alone.
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         raise FormRefused("This form was sent from another site.")
 
 
-def _set(request: Request, response: Response, name: str, value: str, seconds: int) -> None:
+def set_cookie(request: Request, response: Response, name: str, value: str, seconds: int) -> None:
+    """Sets a cookie that no script reads and no other site makes a browser send."""
     response.set_cookie(
         name, value, max_age=seconds, path="/", secure=is_https(request), httponly=True, samesite="strict"
     )

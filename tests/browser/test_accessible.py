@@ -13,6 +13,7 @@ from storage.bulk_store import BulkStore
 from storage.case import Case, Choice, Ruling
 from storage.moderator_store import Role
 from tests.browser.conftest import Sit
+from tests.browser.hours import an_hour
 from tests.browser.seat import Seat
 from tests.contract.console.desk import Console
 
@@ -101,6 +102,7 @@ PAGES: dict[str, Callable[[Console, Seat], str]] = {
     "the record": lambda console, seat: (sealed(console, seat.name), "record")[1],
     "figures": lambda console, seat: (decided(console, seat.name), "figures")[1],
     "banks": lambda _console, _seat: "banks?bank=test_pattern",
+    "the operator's page": lambda console, _seat: (an_hour(console.stack), "operator?still=1")[1],
     "the policy": lambda _console, _seat: "policy",
     "the keyboard": lambda _console, _seat: "keys",
     "a fault": lambda _console, _seat: "nothing",

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 import redis
 
@@ -102,6 +103,7 @@ def test_up_serves_until_told_to_stop_and_goes_on_where_it_was(folder: Path, env
         with Client(url, key) as client:
             job = client.submit(photo(), mask(), "a red circle")
             assert job["status"] == "queued"
+        assert "Repaint a part of a picture" in httpx.get(url).text
         with pytest.raises(FolderBusy, match="Another inpaintd runs"):
             LocalStack(folder).start()
         started = children(process.pid)

@@ -49,6 +49,16 @@ def test_a_slip_in_these_never_erases_what_is_needed(name: str, value: str) -> N
         ProducerSettings.from_env({name: value})
 
 
+@pytest.mark.parametrize("value", ["off", "signed-in", "open"])
+def test_who_may_try_it_is_one_of_three(value: str) -> None:
+    assert ProducerSettings.from_env({"INPAINTD_TRY": value}).try_page == value
+
+
+def test_what_is_none_of_them_is_refused_with_all_three() -> None:
+    with pytest.raises(SettingsError, match="INPAINTD_TRY='yes' is not one of: off, signed-in, open"):
+        ProducerSettings.from_env({"INPAINTD_TRY": "yes"})
+
+
 @pytest.mark.parametrize(
     "given",
     [
