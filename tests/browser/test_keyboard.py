@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
 from playwright.sync_api import expect
 
 from storage.case import CaseState
@@ -14,6 +15,7 @@ from tests.contract.console.desk import Console
 CASES = 100
 
 
+@pytest.mark.timeout(300)  # four pages for each case, on a machine that has other work too
 def test_a_hundred_cases_are_decided_by_keys_alone(sit: Sit, console: Console) -> None:
     jobs = [console.office.held_request().id for _ in range(CASES)]
     ada = sit("ada")
