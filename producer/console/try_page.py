@@ -111,14 +111,14 @@ async def stream(request: Request, job_id: JobId, services: ServicesDep, visitor
     """The job's events, as the native interface streams them."""
     await run_in_threadpool(visitor.own, services, job_id)
     last_id = request.headers.get("last-event-id")
-    return await events.stream(job_id, _principal(visitor), request.app.state.streams, last_id)
+    return await events.stream(_principal(visitor), job_id, request.app.state.streams, last_id)
 
 
 @router.get("/jobs/{job_id}/images/{n}")
 def image(job_id: JobId, n: str, services: ServicesDep, visitor: VisitorDep) -> Response:
     """A finished picture."""
     visitor.own(services, job_id)
-    response = images.download(job_id, n, ImageQuery(), _principal(visitor), services)
+    response = images.download(_principal(visitor), job_id, n, ImageQuery(), services)
     response.headers["Cache-Control"] = "no-store"
     return response
 
@@ -146,7 +146,7 @@ def _after(request: Request, services: Services, visitor: Visitor, job: Job) -> 
 
 
 def _shown(request: Request, services: Services, visitor: Visitor, job: Job) -> Response:
-    view = job_view(job, services.reader.queue_position(job))
+    view = job_view(job, services.outlook.of([job]).get(job.id))
     url = str(request.base_url.replace(path="")).rstrip("/")
     return page(
         request,

@@ -66,6 +66,7 @@ def test_jobs_succeed_in_one_place_of_the_worker_and_by_a_persons_word() -> None
         ("storage/job_store.py", "SUCCEEDED"),
         ("storage/review_store.py", "SUCCEEDED"),
         ("storage/outlook.py", "SUCCEEDED"),
+        ("producer/console/try_words.py", "SUCCEEDED"),
     }
     assert places(ast.Attribute, {"is_released"}) == {
         ("producer/api/views.py", "is_released"),
