@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from producer.cli.plain_errors import Unwell
 from producer.client import Client
-from producer.client_types import JobView, at_rest
+from producer.client.types import JobView, at_rest
 
 PROGRESS_SECONDS = 0.25
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import click
 
-from producer.client_errors import NotAtRest, ServiceRefused, ServiceUnreachable
-from producer.client_retries import TOO_MANY_REQUESTS
+from producer.client.errors import NotAtRest, ServiceRefused, ServiceUnreachable
+from producer.client.retries import TOO_MANY_REQUESTS
 from producer.errors import ProducerError
 from producer.local_errors import ChildDied
 from safety.errors import SafetyError

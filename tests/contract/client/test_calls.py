@@ -5,22 +5,18 @@ from __future__ import annotations
 import socket
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
 
-from producer import client_types
-from producer.api import batches, detect, files, views
-from producer.client import Client
-from producer.client_errors import ClientMisconfigured, NotAtRest, ServiceRefused, ServiceUnreachable
+from producer.client.errors import ClientMisconfigured, NotAtRest, ServiceRefused, ServiceUnreachable
 from tests.contract.api.serving import Tenant, finish, mask, photo
-from tests.unit.cli.conftest import Pictures
+from tests.contract.client.conftest import Pictures
+from tests.contract.client.either import Either
 
 
 def test_a_job_goes_in_as_bytes_paths_or_uploads_and_comes_out_as_bytes(
-    client: Client, tenant: Tenant, pictures: Pictures
+    client: Either, tenant: Tenant, pictures: Pictures
 ) -> None:
     uploaded = client.upload(pictures.image)
     jobs = [
@@ -39,7 +35,7 @@ def test_a_job_goes_in_as_bytes_paths_or_uploads_and_comes_out_as_bytes(
     assert client.download(job) == client.download(job["id"]) == b"the picture"
 
 
-def test_waiting_ends_when_the_job_does(client: Client, tenant: Tenant) -> None:
+def test_waiting_ends_when_the_job_does(client: Either, tenant: Tenant) -> None:
     job = client.submit(photo(), mask(), "a red circle")
     states = client.watch(job["id"], timeout=30, every=0.01)
     assert next(states)["status"] == "queued"
@@ -47,13 +43,13 @@ def test_waiting_ends_when_the_job_does(client: Client, tenant: Tenant) -> None:
     assert [state["status"] for state in states][-1] == "succeeded"
 
 
-def test_waiting_gives_up_when_its_time_is_over(client: Client) -> None:
+def test_waiting_gives_up_when_its_time_is_over(client: Either) -> None:
     job = client.submit(photo(), mask(), "a red circle")
     with pytest.raises(NotAtRest, match="still queued"):
         client.wait(job["id"], timeout=0.1)
 
 
-def test_a_job_can_be_canceled_and_listed(client: Client) -> None:
+def test_a_job_can_be_canceled_and_listed(client: Either) -> None:
     first = client.submit(photo(), mask(), "a red circle", batch="b1")
     client.submit(photo(), mask(), "a red circle", batch="b2")
     assert client.cancel(first["id"])["status"] == "canceled"
@@ -61,7 +57,7 @@ def test_a_job_can_be_canceled_and_listed(client: Client) -> None:
     assert [job["status"] for job in client.list(limit=1)["data"]] == ["queued"]
 
 
-def test_a_refusal_carries_the_code_and_the_sentence_of_the_service(client: Client) -> None:
+def test_a_refusal_carries_the_code_and_the_sentence_of_the_service(client: Either) -> None:
     with pytest.raises(ServiceRefused, match="steps") as refusal:
         client.submit(photo(), mask(), "a red circle", steps=0)
     assert (refusal.value.status, refusal.value.code) == (422, "out_of_range")
@@ -69,20 +65,20 @@ def test_a_refusal_carries_the_code_and_the_sentence_of_the_service(client: Clie
 
 
 @pytest.mark.parametrize("job_id", ["job_00000000000000000000000000", "../files", "a b?c#d"])
-def test_an_unknown_job_is_refused_whatever_its_id_looks_like(client: Client, job_id: str) -> None:
+def test_an_unknown_job_is_refused_whatever_its_id_looks_like(client: Either, job_id: str) -> None:
     with pytest.raises(ServiceRefused) as refusal:
         client.get(job_id)
     assert refusal.value.status == 404
 
 
-def test_nobody_listening_is_unreachable() -> None:
+def test_nobody_listening_is_unreachable(kind: type[Any], pauses: list[float]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    with Client(f"http://127.0.0.1:{port}", "k") as client, pytest.raises(ServiceUnreachable, match="INPAINTD_URL"):
+    with kind(f"http://127.0.0.1:{port}", "k") as client, pytest.raises(ServiceUnreachable, match="INPAINTD_URL"):
         client.get("job_x")
 
 
-def test_some_other_web_server_is_told_apart(tmp_path: Path) -> None:
+def test_some_other_web_server_is_told_apart(kind: type[Any]) -> None:
     class Other(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_error(404)
@@ -93,7 +89,7 @@ def test_some_other_web_server_is_told_apart(tmp_path: Path) -> None:
         thread = threading.Thread(target=other.handle_request)
         thread.start()
         with (
-            Client(f"http://127.0.0.1:{other.server_port}", "k") as client,
+            kind(f"http://127.0.0.1:{other.server_port}", "k") as client,
             pytest.raises(ServiceRefused, match="is it an inpaintd") as refusal,
         ):
             client.get("job_x")
@@ -101,50 +97,38 @@ def test_some_other_web_server_is_told_apart(tmp_path: Path) -> None:
     assert refusal.value.code == "http_404"
 
 
-def test_no_proxy_stands_between_the_client_and_this_machine(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_proxy_stands_between_the_client_and_this_machine(
+    kind: type[Any], tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    with Client(tenant.stack.url, tenant.key) as client:
+    with kind(tenant.stack.url, tenant.key) as client:
         assert client.list()["data"] == []
 
 
-def test_address_and_key_come_from_the_environment(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_address_and_key_come_from_the_environment(
+    kind: type[Any], tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("INPAINTD_URL", f"{tenant.stack.url}/")
     monkeypatch.setenv("INPAINTD_KEY", f"{tenant.key}\n")
-    with Client() as client:
+    with kind() as client:
         assert client.list()["data"] == []
 
 
 @pytest.mark.parametrize(("url", "key"), [("localhost:8000", "k"), ("http://127.0.0.1", None), ("http://x", "a\nb")])
-def test_a_client_without_address_or_key_says_so(url: str, key: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_without_address_or_key_says_so(
+    kind: type[Any], url: str, key: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("INPAINTD_KEY", raising=False)
     with pytest.raises(ClientMisconfigured, match=r"INPAINTD_(URL|KEY)"):
-        Client(url, key)
+        kind(url, key)
 
 
-@pytest.mark.parametrize(
-    ("ours", "theirs"),
-    [
-        (client_types.JobView, views.JobView),
-        (client_types.Attempts, views.Attempts),
-        (client_types.CanceledBatch, batches.CanceledBatch),
-        (client_types.Image, views.ImageView),
-        (client_types.Finding, views.Finding),
-        (client_types.Failure, views.ErrorView),
-        (client_types.Safety, views.Safety),
-        (client_types.Model, views.ModelView),
-        (client_types.DetectionView, detect.DetectionView),
-        (client_types.Mark, detect.MarkView),
-        (client_types.Shape, detect.ShapeView),
-        (client_types.Credentials, detect.CredentialsView),
-        (client_types.Origin, detect.OriginView),
-    ],
-)
-def test_the_client_knows_every_key_of_an_answer(ours: type[Any], theirs: type[BaseModel]) -> None:
-    assert set(ours.__annotations__) == set(theirs.model_fields)
+def test_a_batch_is_canceled_by_its_label(client: Either) -> None:
+    client.submit(photo(), mask(), "x", batch="a/b c")
+    assert client.cancel_batch("a/b c") == {"object": "batch", "id": "a/b c", "canceled": 1, "stopping": 0}
 
 
-def test_the_client_knows_the_keys_of_a_file() -> None:
-    assert set(client_types.FileView.__annotations__) <= set(files.FileView.model_fields)
-    assert set(client_types.UploadView.__annotations__) <= set(files.UploadView.model_fields)
+def test_the_models_on_offer_are_told(client: Either) -> None:
+    assert [model["alias"] for model in client.models()["data"]] == ["default", "xl"]

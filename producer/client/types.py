@@ -106,6 +106,17 @@ class Failure(TypedDict):
     retryable: bool
 
 
+class Problem(TypedDict):
+    """Why a request was refused (RFC 9457); `code` is stable."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: NotRequired[list[dict[str, str]]]
+
+
 class JobView(TypedDict):
     """A job. Times are RFC 3339 in UTC; `images` is empty unless `status` is succeeded."""
 
@@ -161,13 +172,75 @@ class Event(TypedDict):
     preview: NotRequired[str]
 
 
-class CanceledBatch(TypedDict):
-    """Jobs of a batch that were canceled at once, and running ones that were told to stop."""
+class EventPage(TypedDict):
+    """Events of all jobs, oldest first. Send `last` as `after` for what comes next, also when `data` is empty."""
+
+    object: Literal["list"]
+    data: list[Event]
+    last: str | None
+    has_more: bool
+
+
+class TokenCount(TypedDict):
+    """Tokens of a prompt, which the model reads in `chunks` of at most `limit`."""
+
+    tokens: int
+    limit: int
+    chunks: int
+    exact: bool
+    dropped_text: str | None
+
+
+class Plan(TypedDict):
+    """What a job would do. Times are estimates, in seconds from now; None where nothing is known of the pace."""
+
+    crop_box: list[int]
+    tokens: dict[Literal["prompt", "negative_prompt"], TokenCount]
+    unet_rows: int
+    start_seconds: float | None
+    start_error_seconds: float | None
+    finish_seconds: float | None
+
+
+class DryRun(TypedDict):
+    """A job as it would stand after submit, without `id` and `links`, and what it would do."""
+
+    id: None
+    object: Literal["job"]
+    status: Status
+    created_at: str
+    started_at: str | None
+    finished_at: str | None
+    attempt: int
+    attempts: Attempts
+    priority: str
+    batch: str | None
+    user: str | None
+    metadata: dict[str, Any]
+    progress: Progress
+    queue: Queue
+    params: dict[str, Any]
+    model: Model
+    images: list[Image]
+    safety: Safety
+    receipt: dict[str, Any]
+    erased_at: str | None
+    error: Failure | None
+    links: None
+    plan: Plan
+
+
+class CaseView(TypedDict):
+    """An appeal or a report that waits for a moderator, or that one has decided."""
 
     id: str
-    object: Literal["batch"]
-    canceled: int
-    stopping: int
+    object: Literal["case"]
+    kind: Literal["held", "report", "appeal"]
+    status: Literal["open", "proposed", "decided", "closed"]
+    job: str
+    created_at: str
+    due_at: str
+    decided_at: str | None
 
 
 class FileView(TypedDict):
