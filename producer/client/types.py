@@ -117,10 +117,9 @@ class Problem(TypedDict):
     errors: NotRequired[list[dict[str, str]]]
 
 
-class JobView(TypedDict):
-    """A job. Times are RFC 3339 in UTC; `images` is empty unless `status` is succeeded."""
+class JobFacts(TypedDict):
+    """What is known of a job, and would be of one that is only rehearsed. Times are RFC 3339 in UTC."""
 
-    id: str
     object: Literal["job"]
     status: Status
     created_at: str
@@ -144,6 +143,12 @@ class JobView(TypedDict):
     withdrawn_at: str | None
     replaces: str | None
     replaced_by: str | None
+
+
+class JobView(JobFacts):
+    """A job; `images` is empty unless `status` is succeeded."""
+
+    id: str
     links: dict[str, str]
 
 
@@ -202,45 +207,12 @@ class Plan(TypedDict):
     finish_seconds: float | None
 
 
-class DryRun(TypedDict):
+class DryRun(JobFacts):
     """A job as it would stand after submit, without `id` and `links`, and what it would do."""
 
     id: None
-    object: Literal["job"]
-    status: Status
-    created_at: str
-    started_at: str | None
-    finished_at: str | None
-    attempt: int
-    attempts: Attempts
-    priority: str
-    batch: str | None
-    user: str | None
-    metadata: dict[str, Any]
-    progress: Progress
-    queue: Queue
-    params: dict[str, Any]
-    model: Model
-    images: list[Image]
-    safety: Safety
-    receipt: dict[str, Any]
-    erased_at: str | None
-    error: Failure | None
     links: None
     plan: Plan
-
-
-class CaseView(TypedDict):
-    """An appeal or a report that waits for a moderator, or that one has decided."""
-
-    id: str
-    object: Literal["case"]
-    kind: Literal["held", "report", "appeal"]
-    status: Literal["open", "proposed", "decided", "closed"]
-    job: str
-    created_at: str
-    due_at: str
-    decided_at: str | None
 
 
 class FileView(TypedDict):
