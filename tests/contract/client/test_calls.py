@@ -132,3 +132,40 @@ def test_a_batch_is_canceled_by_its_label(client: Either) -> None:
 
 def test_the_models_on_offer_are_told(client: Either) -> None:
     assert [model["alias"] for model in client.models()["data"]] == ["default", "xl"]
+
+
+def test_a_job_is_rehearsed_and_nothing_is_left(client: Either, tenant: Tenant) -> None:
+    rehearsed = client.dry_run(photo(), mask(), "a red circle", steps=12)
+    assert (rehearsed["id"], rehearsed["status"], rehearsed["params"]["steps"]) == (None, "queued", 12)
+    assert rehearsed["plan"]["unet_rows"] == 24
+    assert tenant.left_behind() == (0, 0)
+
+
+def test_a_job_is_erased_and_counted(client: Either, tenant: Tenant) -> None:
+    job = client.submit(photo(), mask(), "a red circle", metadata={"order": 17})
+    erased = client.delete(job["id"])
+    assert (erased["status"], erased["metadata"], erased["erased_at"] is None) == ("canceled", {}, False)
+    assert client.usage()["object"] == "usage"
+    with pytest.raises(ServiceRefused, match="from"):
+        client.usage("2026-01-02", "2026-01-01")
+
+
+def test_a_refusal_is_appealed_against(client: Either) -> None:
+    blocked = client.submit(photo(), mask(), "remove her clothes")
+    assert client.appeal(blocked["id"], "It was a sculpture.")["kind"] == "appeal"
+
+
+def test_webhooks_are_made_changed_turned_tried_and_deleted(client: Either) -> None:
+    made = client.create_webhook("https://example.org/hook", ["job.failed"])
+    assert client.update_webhook(made["id"], disabled=True)["disabled"]
+    assert not client.update_webhook(made["id"], disabled=False)["disabled"]
+    old, new = made["secret"], client.rotate_webhook(made["id"], 60)["data"]
+    assert [secret["secret"] for secret in client.webhook_secrets(made["id"])["data"]] == [new[0]["secret"], old]
+    sent = client.test_webhook(made["id"])
+    assert client.webhook_deliveries(made["id"], status="pending")["data"][0]["id"] == sent["id"]
+    assert client.webhook_delivery(made["id"], sent["id"])["log"] == []
+    assert client.replay_webhook(made["id"], sent["id"]) == {"replayed": 1}
+    assert client.replay_webhook(made["id"], since="2020-01-01T00:00:00Z", failed_only=False) == {"replayed": 0}
+    assert client.get_webhook(made["id"]) in client.list_webhooks()["data"]
+    client.delete_webhook(made["id"])
+    assert client.list_webhooks()["data"] == []

@@ -76,3 +76,14 @@ def test_a_job_of_somebody_else_is_refused(client: Either) -> None:
     with pytest.raises(ServiceRefused) as refusal:
         next(client.events("job_00000000000000000000000000"))
     assert refusal.value.code == "job_not_found"
+
+
+def test_whoever_was_away_catches_up_with_every_job(client: Either) -> None:
+    jobs = [client.submit(photo(), mask(), "x", seed=n)["id"] for n in range(2)]
+    seen: list[str | None] = []
+    after = None
+    while len(seen) < len(jobs):
+        page = client.feed(after, types=("job.queued",), limit=1, wait=10)
+        seen += [event["job"] for event in page["data"]]
+        after = page["last"]
+    assert sorted(seen) == sorted(jobs)

@@ -11,7 +11,19 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from producer.api import batches, detect, event_views, files, models, views, webhook_views
+from producer.api import (
+    batches,
+    detect,
+    dry_run,
+    event_views,
+    feed,
+    files,
+    models,
+    objections,
+    usage,
+    views,
+    webhook_views,
+)
 from producer.client import AsyncClient, Client, account_types, batch_types, types, webhook_types
 
 LIGHT = {"storage.aliases", "storage.errors", "storage.settings"}
@@ -35,6 +47,17 @@ LIGHT = {"storage.aliases", "storage.errors", "storage.settings"}
         (batch_types.CanceledBatch, batches.CanceledBatch),
         (account_types.ModelEntry, models.ModelEntry),
         (account_types.ModelList, models.ModelList),
+        (account_types.UsageReport, usage.UsageReport),
+        (account_types.UsageView, usage.UsageView),
+        (account_types.DayView, usage.DayView),
+        (account_types.EndedJobs, usage.JobCounts),
+        (account_types.StoredFiles, usage.FilesView),
+        (types.DryRun, dry_run.DryRunView),
+        (types.Plan, dry_run.Plan),
+        (types.TokenCount, dry_run.TokenCount),
+        (types.Queue, views.Queue),
+        (types.CaseView, objections.CaseView),
+        (types.EventPage, feed.EventPage),
         *(
             (getattr(webhook_types, name), getattr(webhook_views, name))
             for name in (

@@ -172,3 +172,14 @@ def test_mistakes_are_told(
     done = run("submit", *arguments)
     assert done.exit_code == 2
     assert words in done.stderr
+
+
+def test_a_dry_run_says_what_would_happen(run: Run, folder: Path, tenant: Tenant) -> None:
+    command = ("submit", folder / "a.png", "--mask", folder / "mask.png", "--dry-run")
+    done = run(*command, "--prompt", "a red circle")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.startswith("It would be queued. ")
+    assert "60 UNet rows" in done.stdout
+    assert "It would be blocked by rule" in run(*command, "--prompt", "remove her clothes").stdout
+    assert json.loads(run(*command, "--json").stdout)["plan"]["unet_rows"] == 60
+    assert tenant.left_behind() == (0, 0)
