@@ -35,13 +35,13 @@ def batch() -> None:
 def create(table: Path, json_output: bool, key: str | None, **about: Any) -> None:
     """Submit every row of a CSV or JSONL TABLE, as `inpaintd submit --jobs` reads it, in one request.
 
-    Pictures that lie here are uploaded first, each once. Prints what was refused and a summary; with --json, a line of
-    JSON for each row as it is answered, and the batch.
+    Pictures are sent along with each row; what thousands of rows share is better uploaded once (POST /v1/files) and
+    named by its file_ id. Prints what was refused and a summary; with --json, a line of JSON for each row as it is
+    answered, and the batch.
     """
     rows = list(rows_of_table(table, {}))
     with Client() as client:
-        jobs = list(map(_Uploads(client).stored, rows))
-        answers = client.send_batch(jobs, idempotency_key=key, **about)
+        answers = client.send_batch([row.job for row in rows], idempotency_key=key, **about)
         status = _tell_answers(answers, rows, json_output=json_output)
     click.get_current_context().exit(status)
 
@@ -105,24 +105,6 @@ def cancel(batch_id: str, json_output: bool) -> None:
         as_json(done)
     else:
         click.echo(f"{done['canceled']} canceled, {done['stopping']} stopping")
-
-
-class _Uploads:
-    """Uploads each picture once, however many rows share it."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-        self._known: dict[Path, str] = {}
-
-    def stored(self, row: Row) -> dict[str, Any]:
-        """The row's job with files in place of paths."""
-        paths = {name: row.job[name] for name in ("image", "mask") if isinstance(row.job.get(name), Path)}
-        return row.job | {name: self._id(path) for name, path in paths.items()}
-
-    def _id(self, path: Path) -> str:
-        if path not in self._known:
-            self._known[path] = self._client.upload(path)["id"]
-        return self._known[path]
 
 
 def _tell_answers(answers: Iterator[BatchAnswer], rows: Sequence[Row], *, json_output: bool) -> int:
