@@ -6,7 +6,6 @@ import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -15,7 +14,6 @@ from producer.cli.output import PROGRESS_SECONDS
 from producer.client.errors import NotAtRest
 from producer.client.types import JobView, at_rest
 
-T = TypeVar("T")
 # Jobs end about in the order in which they were sent, so that looking at the first of them misses little.
 WINDOW = 16
 

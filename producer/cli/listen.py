@@ -16,6 +16,7 @@ from producer.cli.plain_errors import Misuse
 from producer.client import Client, verify_webhook
 from producer.client.errors import ServiceRefused, WebhookRefused
 from producer.client.webhook_types import WebhookEvent
+from producer.client.webhooks import check_secrets
 
 MAX_BYTES = 64 * 1024
 Arrival = WebhookEvent | WebhookRefused
@@ -36,6 +37,7 @@ def listen(
     Makes an endpoint for the time being, at --url, or at this port where the operator opened it
     (INPAINTD_ALLOWED_ADDRESSES=127.0.0.1). With --secret it makes none.
     """
+    check_secrets(secrets)
     with contextlib.ExitStack() as stack:
         known, arrivals = list(secrets), queue.Queue[Arrival]()
         server = stack.enter_context(_receiver(port, known, arrivals))
@@ -76,7 +78,7 @@ def _receiver(port: int, secrets: list[str], arrivals: queue.Queue[Arrival]) -> 
     class Receiver(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             length = int(self.headers.get("content-length", 0))
-            body = self.rfile.read(min(length, MAX_BYTES))
+            body = self.rfile.read(max(0, min(length, MAX_BYTES)))
             try:
                 arrival: Arrival = verify_webhook(secrets, dict(self.headers), body)
             except WebhookRefused as refused:

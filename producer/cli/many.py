@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,9 +33,10 @@ class Sending:
     def send(self, rows: Sequence[Row], *, concurrency: int, run: str | None) -> None:
         """Sends all rows, and waits for them if wanted. Errors of rows are told, and end nothing."""
         jobs = (row.job for row in rows)
-        with bars() as progress:
+        coming = self.client.submit_many(jobs, concurrency=concurrency, run=run)
+        with bars() as progress, contextlib.closing(coming):
             bar = progress.add_task("sent", total=len(rows))
-            for sent in self.client.submit_many(jobs, concurrency=concurrency, run=run):
+            for sent in coming:
                 self._take(rows[sent.index], sent)
                 progress.advance(bar)
         for job in Crowd(self._look).each(list(self._rows)):
@@ -47,7 +49,8 @@ class Sending:
         elif sent.job is not None and self.wait:
             self._rows.setdefault(sent.job["id"], []).append(row)
         elif sent.job is not None:
-            self._tell(row, sent.job)
+            # What is answered again is the first answer, and much may have happened since.
+            self._tell(row, self.client.get(sent.job["id"]) if sent.replayed else sent.job)
 
     def _refused(self, row: Row, error: Exception) -> None:
         told = plain(error)
@@ -68,14 +71,11 @@ class Sending:
     def _tell(self, row: Row, job: JobView) -> None:
         if at_rest(job) and job["status"] != "succeeded":
             self.status = max(self.status, Unwell.exit_code)
-        files = [str(path) for path in self._files(row, job)]
+        files = [] if self.out is None else [str(path) for path in image_files(job, self._file(row, job))]
         if self.json_output:
             as_json_line({"where": row.where, "job": job, "files": files, "error": None})
         else:
             click.echo("  ".join([row.where, job["id"], describe(job), *files]))
-
-    def _files(self, row: Row, job: JobView) -> list[Path]:
-        return [] if self.out is None or not self.wait else image_files(job, self._file(row, job))
 
     def _file(self, row: Row, job: JobView) -> Path:
         return (self.out or Path()) / image_name(job, row.out)

@@ -57,7 +57,8 @@ def submit(
     made, and fetches only what is missing. With --json it prints one line for each job.
     """
     rows = _rows(images, mask, table, chosen(values))
-    single = table is None and len(rows) == 1 and run is None and not (out and out.is_dir())
+    # A pattern that happens to match one file still has a folder for results.
+    single = len(images) == 1 and Path(images[0]).is_file() and run is None and not (out and out.is_dir())
     with Client() as client:
         if dry_run or single:
             _send_one(client, rows, out, wait=wait, dry_run=dry_run, json_output=json_output)

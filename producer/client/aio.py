@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -78,7 +78,7 @@ class AsyncClient:
         concurrency: int = CONCURRENCY,
         run: str | None = None,
         patience: float = PATIENCE_SECONDS,
-    ) -> AsyncIterator[Submission]:
+    ) -> AsyncGenerator[Submission, None]:
         """As Client's. When the iteration is given up, what is under way is canceled; the same call again goes on."""
         many, numbers = Many(run, patience), itertools.count()
         source = _each(jobs)
@@ -115,10 +115,10 @@ class AsyncClient:
             pass
         return course.result
 
-    def _iterate(self, steps: Steps[None]) -> AsyncIterator[Any]:
+    def _iterate(self, steps: Steps[None]) -> AsyncGenerator[Any, None]:
         return self._walk(Course(steps))
 
-    async def _walk(self, course: Course[Any]) -> AsyncIterator[Any]:
+    async def _walk(self, course: Course[Any]) -> AsyncGenerator[Any, None]:
         async with contextlib.aclosing(_Hands(self._http, self._timeout)) as hands:
             while (step := course.step) is not None:
                 if isinstance(step, Emit):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from producer.client.steps import Steps
@@ -19,7 +19,7 @@ class SyncShell(Protocol):
 
     def _run(self, steps: Steps[T]) -> T: ...
 
-    def _iterate(self, steps: Steps[None]) -> Iterator[Any]: ...
+    def _iterate(self, steps: Steps[None]) -> Generator[Any, None, None]: ...
 
 
 class AsyncShell(Protocol):
@@ -27,7 +27,7 @@ class AsyncShell(Protocol):
 
     def _run(self, steps: Steps[T]) -> Awaitable[T]: ...
 
-    def _iterate(self, steps: Steps[None]) -> AsyncIterator[Any]: ...
+    def _iterate(self, steps: Steps[None]) -> AsyncGenerator[Any, None]: ...
 
 
 def sync_method(call: Callable[P, Steps[T]]) -> Callable[Concatenate[SyncShell, P], T]:
@@ -39,10 +39,12 @@ def sync_method(call: Callable[P, Steps[T]]) -> Callable[Concatenate[SyncShell, 
     return _like(call, method)
 
 
-def sync_iterator(call: Callable[P, Steps[None]], _kind: type[T]) -> Callable[Concatenate[SyncShell, P], Iterator[T]]:
+def sync_iterator(
+    call: Callable[P, Steps[None]], _kind: type[T]
+) -> Callable[Concatenate[SyncShell, P], Generator[T, None, None]]:
     """A method that returns an iterator over what `call` emits, each a `_kind`."""
 
-    def method(self: SyncShell, /, *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
+    def method(self: SyncShell, /, *args: P.args, **kwargs: P.kwargs) -> Generator[T, None, None]:
         return self._iterate(call(*args, **kwargs))
 
     return _like(call, method)
@@ -59,10 +61,10 @@ def async_method(call: Callable[P, Steps[T]]) -> Callable[Concatenate[AsyncShell
 
 def async_iterator(
     call: Callable[P, Steps[None]], _kind: type[T]
-) -> Callable[Concatenate[AsyncShell, P], AsyncIterator[T]]:
+) -> Callable[Concatenate[AsyncShell, P], AsyncGenerator[T, None]]:
     """A method that returns an asynchronous iterator over what `call` emits, each a `_kind`."""
 
-    def method(self: AsyncShell, /, *args: P.args, **kwargs: P.kwargs) -> AsyncIterator[T]:
+    def method(self: AsyncShell, /, *args: P.args, **kwargs: P.kwargs) -> AsyncGenerator[T, None]:
         return self._iterate(call(*args, **kwargs))
 
     return _like(call, method)

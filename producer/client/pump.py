@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Protocol, TypeVar
 
@@ -23,7 +23,7 @@ class Run(Protocol):
     def __call__(self, steps: Steps[T], sleep: Callable[[float], object]) -> T: ...
 
 
-def pumped(run: Run, calls: Iterator[Steps[T]], concurrency: int) -> Iterator[T]:
+def pumped(run: Run, calls: Iterator[Steps[T]], concurrency: int) -> Generator[T, None, None]:
     """The results of `calls` as they come; the next call is taken up when there is room for it.
 
     When the iteration is given up, what is under way is sent to its end, but no longer waited for where it pauses.

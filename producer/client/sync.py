@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
@@ -87,10 +87,13 @@ class Client:
         concurrency: int = CONCURRENCY,
         run: str | None = None,
         patience: float = PATIENCE_SECONDS,
-    ) -> Iterator[Submission]:
+    ) -> Generator[Submission, None, None]:
         """Submits each of `jobs`, up to `concurrency` at a time, and goes through what became of them as they come.
 
-        See producer.client.many.
+        Each job is a mapping with the arguments of `submit`. The same call again within 24 hours finds the jobs it
+        made: each has a key of its own, `idempotency_key`, or one from the name of the `run` and its index, or one from
+        its content. While the service is full, all wait as long as it says, `patience` seconds at most while none of
+        them gets in. Errors are in the Submission, and raise nothing; no more of `jobs` is read than is being sent.
         """
         many = Many(run, patience)
         return pumped(self._run, map(many.call, itertools.count(), jobs), concurrency)
@@ -111,10 +114,10 @@ class Client:
             pass
         return course.result
 
-    def _iterate(self, steps: Steps[None]) -> Iterator[Any]:
+    def _iterate(self, steps: Steps[None]) -> Generator[Any, None, None]:
         return self._walk(Course(steps), time.sleep)
 
-    def _walk(self, course: Course[Any], sleep: Callable[[float], object]) -> Iterator[Any]:
+    def _walk(self, course: Course[Any], sleep: Callable[[float], object]) -> Generator[Any, None, None]:
         with contextlib.closing(_Hands(self._http, self._timeout, sleep)) as hands:
             while (step := course.step) is not None:
                 if isinstance(step, Emit):

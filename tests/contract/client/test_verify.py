@@ -10,7 +10,7 @@ import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from producer.client import verify_webhook
-from producer.client.errors import WebhookRefused
+from producer.client.errors import ClientMisconfigured, WebhookRefused
 from producer.webhooks.signing import signed_headers
 from storage.webhook_secrets import new_secret
 
@@ -51,6 +51,7 @@ def test_while_secrets_turn_either_does_and_so_do_several() -> None:
         ({"webhook-signature": "v1,"}, BODY, "No signature fits"),
         ({"webhook-signature": "v1a,ääää"}, BODY, "No signature fits"),
         ({"webhook-timestamp": "soon"}, BODY, "clock"),
+        ({"webhook-timestamp": "9" * 5000}, BODY, "clock"),
         (headers(NEW, at=-600), BODY, "clock"),
         (headers(NEW, at=600), BODY, "clock"),
     ],
@@ -63,6 +64,11 @@ def test_what_is_not_ours_is_refused_as_by_the_standards_own_library(
         verify_webhook(NEW, wrong, body)
     with pytest.raises(WebhookVerificationError):
         Webhook(NEW).verify(body, wrong)
+
+
+def test_a_secret_that_is_none_is_said_so() -> None:
+    with pytest.raises(ClientMisconfigured, match="whsec_"):
+        verify_webhook("whsec_not base64", headers(NEW), BODY)
 
 
 @pytest.mark.parametrize("missing", ["webhook-id", "webhook-timestamp", "webhook-signature"])

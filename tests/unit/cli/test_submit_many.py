@@ -76,17 +76,8 @@ def test_results_are_saved_under_the_names_of_the_pictures(run: Run, folder: Pat
 def test_the_same_command_again_finds_its_jobs_and_fetches_what_is_missing(
     run: Run, folder: Path, tenant: Tenant
 ) -> None:
-    command = (
-        "submit",
-        folder / "?.png",
-        "--mask",
-        folder / "mask.png",
-        "--seed",
-        5,
-        "--out",
-        folder / "out",
-        "--json",
-    )
+    sent = ("submit", folder / "?.png", "--mask", folder / "mask.png", "--seed", 5, "--json")
+    command = (*sent, "--out", folder / "out")
     with a_worker(tenant):
         first = lines(run(*command).stdout)
     (folder / "out" / "a.png").unlink()
@@ -95,7 +86,8 @@ def test_the_same_command_again_finds_its_jobs_and_fetches_what_is_missing(
     assert {line["job"]["id"] for line in again} == {line["job"]["id"] for line in first}
     assert (folder / "out" / "a.png").read_bytes() == b"seed 5"
     assert (folder / "out" / "b.png").stat().st_mtime_ns == kept
-    anew = lines(run(*command[:-2], "--run", "tuesday").stdout)
+    assert {line["job"]["status"] for line in lines(run(*sent).stdout)} == {"succeeded"}, "as it stands now"
+    anew = lines(run(*sent, "--run", "tuesday").stdout)
     assert not {line["job"]["id"] for line in anew} & {line["job"]["id"] for line in first}
 
 

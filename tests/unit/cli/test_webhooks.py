@@ -51,6 +51,12 @@ def test_deliveries_are_listed_and_sent_again(run: Run) -> None:
     assert run("webhooks", "replay", webhook).exit_code == 2
 
 
+def test_listen_takes_only_what_can_be_a_secret(run: Run) -> None:
+    done = run("webhooks", "listen", "--secret", "mellon", "--count", 1)
+    assert done.exit_code == 2
+    assert "whsec_" in done.stderr
+
+
 def test_listen_says_what_to_do_where_this_machine_is_not_allowed(run: Run) -> None:
     done = run("webhooks", "listen", "--count", 1)
     assert done.exit_code == 2
