@@ -6,10 +6,11 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from storage.errors import SettingsError
-from storage.params import MAX_ALIAS_CHARS, MODEL_ALIAS
 
 DEFAULT = "default"
 POCKET = "pocket"
+MODEL_ALIAS = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+MAX_ALIAS_CHARS = 64
 
 
 def sources_of(models: Sequence[str], model: str | None) -> dict[str, str]:

@@ -8,13 +8,13 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from storage.aliases import MAX_ALIAS_CHARS, MODEL_ALIAS
+
 MAX_SEED = 2**32 - 1
 MAX_WORKING_SIDE = 1024
 WORKING_SIDE_STEP = 8
 """Side of a latent cell in pixels: working sizes are multiples of it."""
 MAX_CLIP_SKIP = 11
-MODEL_ALIAS = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
-MAX_ALIAS_CHARS = 64
 MAX_PROMPT_CHARS = 4000
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 import click
 
-from producer.cli.output import as_json
+from producer.cli.output import JSON, as_json
 from producer.cli.plain_errors import Unreachable, Unwell
 from producer.doctor import Finding, Outcome, check_database, examine
 from storage.database import Database
@@ -19,11 +19,15 @@ MARKS = {Outcome.OK: "ok  ", Outcome.WARN: "warn", Outcome.FAIL: "FAIL"}
 
 
 @click.command()
-def migrate() -> None:
+@JSON
+def migrate(json_output: bool) -> None:
     """Bring the database's schema up to date. Safe to repeat."""
     with open_database(check_database):
         migrate_schema(StorageSettings.from_env().database_url)
-    click.echo("The schema is up to date.")
+    if json_output:
+        as_json({"up_to_date": True})
+    else:
+        click.echo("The schema is up to date.")
 
 
 @click.command()

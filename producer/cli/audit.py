@@ -10,14 +10,12 @@ from typing import Any
 import click
 
 from producer.cli.admin import open_database
-from producer.cli.output import as_json
+from producer.cli.output import JSON, as_json
 from producer.cli.plain_errors import Unwell
 from producer.doctor import check_database, check_schema
 from storage.audit_store import AuditStore, Head, Record
 from storage.audit_verify import Report
 from storage.audit_verify import verify as walk
-
-JSON = click.option("--json", "json_output", is_flag=True, help="Print JSON.")
 
 
 class _Anchor(click.ParamType[Head]):
@@ -56,11 +54,15 @@ def verify(anchor: Head | None, json_output: bool) -> None:
 
 
 @audit.command()
-def head() -> None:
+@JSON
+def head(json_output: bool) -> None:
     """Print how the chain ends now, as an anchor to be kept where nobody here can change it."""
     with open_database(check_database, check_schema) as database:
         end = AuditStore(database).head()
-    click.echo(f"{end.seq}:{end.hash}")
+    if json_output:
+        as_json({"records": end.seq, "hash": end.hash})
+    else:
+        click.echo(f"{end.seq}:{end.hash}")
 
 
 @audit.command()

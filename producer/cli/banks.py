@@ -10,14 +10,13 @@ import click
 from PIL import Image
 
 from producer.cli.admin import open_database
-from producer.cli.output import as_json
+from producer.cli.output import JSON, as_json
 from producer.doctor import check_database, check_schema
 from safety.banks import Banked, bank_picture, packaged, read_hashes
 from safety.errors import BankError
 from storage.hash_bank_store import HashBankStore, Known
 from storage.pictures import PictureError, open_picture
 
-JSON = click.option("--json", "json_output", is_flag=True, help="Print JSON.")
 REASON = click.option("--reason", required=True, help="Why these pictures are known, for whoever reads the bank.")
 BY = click.option("--by", "added_by", required=True, help="Who adds them.")
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -57,12 +56,13 @@ def _print_banks(pictures: Counter[str], json_output: bool) -> None:
 @click.argument("files", nargs=-1, required=True, type=FILE)
 @REASON
 @BY
-def add(bank: str, files: tuple[Path, ...], reason: str, added_by: str) -> None:
+@JSON
+def add(bank: str, files: tuple[Path, ...], reason: str, added_by: str, json_output: bool) -> None:
     """Add image FILES to BANK, so that copies are recognized: scaled, squeezed, flipped, turned or cropped.
 
     Only hashes are kept, no picture.
     """
-    _store([_hashed(bank, file, reason) for file in files], added_by)
+    _store([_hashed(bank, file, reason) for file in files], added_by, json_output=json_output)
 
 
 @banks.command("import")
@@ -70,7 +70,8 @@ def add(bank: str, files: tuple[Path, ...], reason: str, added_by: str) -> None:
 @click.argument("file", type=FILE)
 @REASON
 @BY
-def import_(bank: str, file: Path, reason: str, added_by: str) -> None:
+@JSON
+def import_(bank: str, file: Path, reason: str, added_by: str, json_output: bool) -> None:
     """Add the PDQ hashes in a CSV FILE to BANK: 64 hexadecimal digits first in each line.
 
     A hash alone recognizes whole copies, flipped and turned ones too; cropped ones need the picture itself.
@@ -79,18 +80,22 @@ def import_(bank: str, file: Path, reason: str, added_by: str) -> None:
         pictures = read_hashes(file.read_text(encoding="utf-8-sig"), bank, reason)
     except (BankError, UnicodeDecodeError) as error:
         raise click.UsageError(f"{file}: {error}") from None
-    _store(pictures, added_by)
+    _store(pictures, added_by, json_output=json_output)
 
 
 @banks.command()
 @click.argument("entry_id", metavar="ID")
-def remove(entry_id: str) -> None:
+@JSON
+def remove(entry_id: str, json_output: bool) -> None:
     """Take the picture ID, as `inpaintd banks list BANK` shows it, out of its bank."""
     with open_database(check_database, check_schema) as database:
         removed = HashBankStore(database).remove(entry_id)
     if not removed:
         raise click.UsageError(f"There is no {entry_id} in any bank; `inpaintd banks list BANK` shows the ids.")
-    click.echo("Removed. Workers see the change within half a minute.")
+    if json_output:
+        as_json({"id": entry_id, "removed": True})
+    else:
+        click.echo("Removed. Workers see the change within half a minute.")
 
 
 def _hashed(bank: str, file: Path, reason: str) -> Banked:
@@ -100,8 +105,11 @@ def _hashed(bank: str, file: Path, reason: str) -> Banked:
         raise click.UsageError(f"{file}: {error}") from None
 
 
-def _store(pictures: list[Banked], added_by: str) -> None:
+def _store(pictures: list[Banked], added_by: str, *, json_output: bool) -> None:
     with open_database(check_database, check_schema) as database:
         known = (Known(p.bank, p.hashes, p.reason) for p in pictures)
         added = HashBankStore(database).add(known, added_by)
-    click.echo(f"{added} added, {len(pictures) - added} known before. Workers see them within half a minute.")
+    if json_output:
+        as_json({"added": added, "known": len(pictures) - added})
+    else:
+        click.echo(f"{added} added, {len(pictures) - added} known before. Workers see them within half a minute.")

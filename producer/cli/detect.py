@@ -8,7 +8,7 @@ import click
 
 from producer.cli.output import as_json
 from producer.client import Client
-from producer.client_types import DetectionView
+from producer.client.types import DetectionView
 
 
 @click.command()

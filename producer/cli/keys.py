@@ -11,13 +11,12 @@ from typing import Any
 import click
 
 from producer.cli.admin import open_database
-from producer.cli.output import as_json
+from producer.cli.output import JSON, as_json
 from producer.doctor import check_database, check_schema
 from storage.key_store import SCOPES, ApiKey, KeyStore, NewKey
 from storage.tenant_store import TenantStore
 
 TENANT = click.option("--tenant", required=True, help="Whose keys.")
-JSON = click.option("--json", "json_output", is_flag=True, help="Print JSON.")
 
 
 @click.group()
@@ -63,11 +62,15 @@ def list_(tenant: str, json_output: bool) -> None:
 @keys.command()
 @click.argument("key_id", metavar="KEY_ID")
 @TENANT
-def revoke(key_id: str, tenant: str) -> None:
+@JSON
+def revoke(key_id: str, tenant: str, json_output: bool) -> None:
     """End the key KEY_ID at once."""
     with _of(tenant) as (store, tenant_id):
         store.revoke(key_id, tenant_id)
-    click.echo(f"{key_id} opens nothing any more.")
+    if json_output:
+        as_json({"id": key_id, "revoked": True})
+    else:
+        click.echo(f"{key_id} opens nothing any more.")
 
 
 @keys.command()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 
 import click
+from click.shell_completion import CompletionItem
 
 from producer.cli.plain_errors import plain_errors
 
@@ -14,8 +15,14 @@ COMMANDS = {
     "worker": "producer.cli.programs:worker",
     "keeper": "producer.cli.programs:keeper",
     "submit": "producer.cli.submit:submit",
+    "watch": "producer.cli.watch:watch",
     "wait": "producer.cli.jobs:wait",
     "get": "producer.cli.jobs:get",
+    "ls": "producer.cli.listing:ls",
+    "cancel": "producer.cli.jobs:cancel",
+    "appeal": "producer.cli.jobs:appeal",
+    "batch": "producer.cli.batch:batch",
+    "webhooks": "producer.cli.webhooks:webhooks",
     "detect": "producer.cli.detect:detect",
     "keys": "producer.cli.keys:keys",
     "tenants": "producer.cli.tenants:tenants",
@@ -27,6 +34,7 @@ COMMANDS = {
     "strikes": "producer.cli.strikes:strikes",
     "migrate": "producer.cli.admin:migrate",
     "doctor": "producer.cli.admin:doctor",
+    "completion": "producer.cli.completion:completion",
 }
 
 
@@ -40,6 +48,12 @@ class _Commands(click.Group):
         module, _, name = COMMANDS[cmd_name].partition(":")
         command = getattr(importlib.import_module(module), name)
         return command if isinstance(command, click.Command) else None
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        # By names alone: to say what each is for would import them all at every press of the key.
+        if incomplete.startswith("-"):
+            return click.Command.shell_complete(self, ctx, incomplete)
+        return [CompletionItem(name) for name in COMMANDS if name.startswith(incomplete)]
 
     def invoke(self, ctx: click.Context) -> object:
         with plain_errors():

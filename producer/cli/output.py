@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +14,32 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from producer.cli.plain_errors import Unwell
 from producer.client import Client
-from producer.client_types import JobView, at_rest
+from producer.client.types import JobFacts, JobView, at_rest
 
 PROGRESS_SECONDS = 0.25
+JSON = click.option("--json", "json_output", is_flag=True, help="Print JSON.")
 
 
 def as_json(data: Any) -> None:
     """Prints `data` as JSON."""
     click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+
+
+def as_json_line(data: Any) -> None:
+    """Prints `data` as one line of JSON, of which a command prints several."""
+    click.echo(json.dumps(data, ensure_ascii=False))
+
+
+def as_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Prints rows in columns, for people and for `grep`; None is shown as a dash."""
+    cells = [list(head), *([_cell(value) for value in row] for row in rows)]
+    widths = [max(len(row[n]) for row in cells) for n in range(len(head))]
+    for row in cells:
+        click.echo("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _cell(value: object) -> str:
+    return "-" if value is None else " ".join(str(value).split())
 
 
 def follow(client: Client, job: JobView, timeout: float | None) -> JobView:
@@ -44,17 +64,35 @@ def finish(client: Client, job: JobView, out: Path | None, *, json_output: bool)
 
 
 def save_images(client: Client, job: JobView, out: Path) -> list[Path]:
-    """Writes the job's images to `out`, or to out-0, out-1, ... where there are several. Raises OSError."""
-    several = len(job["images"]) > 1
-    paths = []
-    for image in job["images"]:
-        path = out.with_stem(f"{out.stem}-{image['index']}") if several else out
-        path.write_bytes(client.download(job["id"], image["index"]))
-        paths.append(path)
+    """Writes the job's images to `out`, or to out-0, out-1, ... where there are several.
+
+    One that is there already is not fetched again. Raises OSError.
+    """
+    paths = image_files(job, out)
+    for image, path in zip(job["images"], paths, strict=True):
+        if not _is_there(path, image["sha256"]):
+            path.write_bytes(client.download(job["id"], image["index"]))
     return paths
 
 
-def describe(job: JobView) -> str:
+def image_files(job: JobView, out: Path) -> list[Path]:
+    """Where the job's images are written."""
+    if len(job["images"]) < 2:
+        return [out for _ in job["images"]]
+    return [out.with_name(f"{out.stem}-{image['index']}{out.suffix}") for image in job["images"]]
+
+
+def image_name(job: JobView, stem: str) -> str:
+    """A file name for the job's image: `stem` and the ending of its format."""
+    kinds = {image["content_type"].rpartition("/")[2] for image in job["images"]}
+    return f"{stem}.{kinds.pop() if kinds else 'png'}"
+
+
+def _is_there(path: Path, sha256: str) -> bool:
+    return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256
+
+
+def describe(job: JobFacts) -> str:
     """The job's status and, where it did not succeed, why."""
     findings = [finding for finding in job["safety"]["findings"] if finding["detail"]]
     if job["status"] in ("blocked", "held") and findings:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import click
 
-from producer.client_errors import NotAtRest, ServiceRefused, ServiceUnreachable
-from producer.client_retries import TOO_MANY_REQUESTS
+from producer.client.errors import NotAtRest, ServiceRefused, ServiceUnreachable
+from producer.client.retries import TOO_MANY_REQUESTS
 from producer.errors import ProducerError
 from producer.local_errors import ChildDied
 from safety.errors import SafetyError
@@ -39,11 +39,18 @@ def plain_errors() -> Iterator[None]:
     try:
         yield
     except (ProducerError, StorageError, SafetyError) as error:
-        raise _kind(error)(_message(error)) from error
+        raise plain(error) from error
     except OSError as error:
         if error.filename is None:
             raise
-        raise Misuse(f"{error.filename}: {error.strerror}; check the path.") from error
+        raise plain(error) from error
+
+
+def plain(error: Exception) -> click.ClickException:
+    """The sentence and the exit status of an error of ours, or of one with a file."""
+    if isinstance(error, OSError):
+        return Misuse(f"{error.filename}: {error.strerror}; check the path.")
+    return _kind(error)(_message(error))
 
 
 def _kind(error: Exception) -> type[click.ClickException]:

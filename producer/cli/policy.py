@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from producer.cli.admin import open_database
-from producer.cli.output import as_json
+from producer.cli.output import JSON, as_json
 from producer.cli.plain_errors import Unwell
 from producer.doctor import check_database, check_schema
 from producer.explain import Explained, explain_request
@@ -26,7 +26,6 @@ from safety.verdict import Finding
 from storage.audit_store import AuditStore
 from storage.params import InpaintParams, PromptSyntax
 
-JSON = click.option("--json", "json_output", is_flag=True, help="Print JSON.")
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 POLICY = click.option(
     "--policy", "file", type=_FILE, help="Another policy than the one in force (INPAINTD_POLICY, or the packaged one)."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import types
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -31,26 +31,41 @@ class _JsonObject(click.ParamType[dict[str, Any]]):
         return found
 
 
+JSON_OBJECT = _JsonObject()
+
+
 def request_options(command: Command) -> Command:
     """Adds an option for each field of a request but `image` and `mask`; one that is not given is not sent."""
-    for path, field in reversed(list(_fields(JobFields))):
+    for path, field in reversed(fields_of().items()):
         command = _option(path, field)(command)
     return command
 
 
 def chosen(values: dict[str, Any]) -> dict[str, Any]:
     """The fields of a request among a command's `values`, those that were given, nested as in the request."""
+    given = {path: values[_name(path)] for path in fields_of()}
+    return nested({path: value for path, value in given.items() if value is not None and value != ()})
+
+
+def fields_of() -> dict[tuple[str, ...], FieldInfo]:
+    """Every field of a request but `image` and `mask`, by its path: `("output", "format")`."""
+    return dict(_fields(JobFields))
+
+
+def nested(given: Mapping[tuple[str, ...], Any]) -> dict[str, Any]:
+    """Values by path as a request holds them."""
     request: dict[str, Any] = {}
-    for path, _ in _fields(JobFields):
-        value = values[_name(path)]
-        if value is None or value == ():
-            continue
-        *outer, last = path
+    for (*outer, last), value in given.items():
         place = request
         for part in outer:
             place = place.setdefault(part, {})
         place[last] = list(value) if isinstance(value, tuple) else value
     return request
+
+
+def plain_type(field: FieldInfo) -> Any:
+    """The type of a field's values, without `None` and limits."""
+    return _plain(field.annotation)
 
 
 def _fields(model: type[BaseModel], outer: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
@@ -62,7 +77,7 @@ def _fields(model: type[BaseModel], outer: tuple[str, ...] = ()) -> Iterator[tup
 
 
 def _option(path: tuple[str, ...], field: FieldInfo) -> Callable[[Command], Command]:
-    flag, kind = "--" + _name(path).replace("_", "-"), _plain(field.annotation)
+    flag, kind = "--" + _name(path).replace("_", "-"), plain_type(field)
     settings: dict[str, Any] = {"default": None, "help": _help(field)}
     if kind is bool:
         return click.option(f"{flag}/--no-{flag[2:]}", _name(path), **settings)
@@ -82,7 +97,7 @@ def _plain(annotation: Any) -> Any:
 
 def _type(kind: Any) -> Any:
     if typing.get_origin(kind) is dict:
-        return _JsonObject()
+        return JSON_OBJECT
     if issubclass(kind, StrEnum):
         return click.Choice([member.value for member in kind])
     return kind

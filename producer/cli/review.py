@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from producer.cli.admin import open_database
-from producer.cli.output import as_json
+from producer.cli.output import JSON, as_json
 from producer.doctor import check_database, check_schema
 from producer.moderation.export import FORMATS
 from producer.moderation.export import export as exported
@@ -25,7 +25,6 @@ from storage.review_store import ReviewStore
 from storage.settings import StorageSettings
 
 F = TypeVar("F", bound=Callable[..., None])
-JSON = click.option("--json", "json_output", is_flag=True, help="Print JSON.")
 
 
 def _word(kind: type[Approval] | type[Rejection]) -> Callable[[F], F]:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from producer.cli.admin import open_database
-from producer.cli.output import as_json
+from producer.cli.output import JSON, as_json
 from producer.doctor import check_database, check_schema
 from producer.pseudonyms import PREFIX, pseudonym
 from producer.settings import ProducerSettings
@@ -17,7 +17,6 @@ from storage.strike_store import StrikeStore
 from storage.tenant_store import TenantStore
 
 _HOUR = 3600.0
-JSON = click.option("--json", "json_output", is_flag=True, help="Print JSON.")
 TENANT = click.option("--tenant", required=True, help="Whose callers are meant.")
 USER = click.option("--user", help="An end-user: as the tenant names it in `user`, or its pseudonym.")
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from producer.cli.admin import open_database
-from producer.cli.output import as_json
+from producer.cli.output import JSON, as_json
 from producer.doctor import check_database, check_schema
 from storage.tenant_store import TenantLimits, TenantStore
 
@@ -24,9 +24,6 @@ class _Limit(click.ParamType[Any]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         return NONE if str(value).lower() == NONE else self._kind.convert(value, param, ctx)
-
-
-JSON = click.option("--json", "json_output", is_flag=True, help="Print JSON.")
 
 
 @click.group()

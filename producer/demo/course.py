@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from producer.client import Client
-from producer.client_types import JobView, at_rest
+from producer.client.types import JobView, at_rest
 from producer.demo.pictures import drawn, photograph, png
 from producer.demo.scenes import Scene
 from producer.errors import ProducerError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from producer.client_types import Status
+from producer.client.types import Status
 
 Point = tuple[float, float]
 

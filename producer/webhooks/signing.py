@@ -15,12 +15,17 @@ def signed_headers(delivery_id: str, timestamp: int, body: bytes, secrets: Seque
 
     A receiver that knows any one of the secrets can verify, which is what makes rotation possible.
     """
-    content = f"{delivery_id}.{timestamp}.".encode() + body
     return {
         "webhook-id": delivery_id,
         "webhook-timestamp": str(timestamp),
-        "webhook-signature": " ".join(_signature(content, secret) for secret in secrets),
+        "webhook-signature": " ".join(signatures(delivery_id, timestamp, body, secrets)),
     }
+
+
+def signatures(delivery_id: str, timestamp: int, body: bytes, secrets: Sequence[str]) -> list[str]:
+    """The signature of one attempt by each of `secrets`."""
+    content = f"{delivery_id}.{timestamp}.".encode() + body
+    return [_signature(content, secret) for secret in secrets]
 
 
 def _signature(content: bytes, secret: str) -> str:

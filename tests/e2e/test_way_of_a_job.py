@@ -17,7 +17,7 @@ from PIL import ExifTags, Image, ImageOps
 
 from bench.watermark_attacks import cropped, screenshot
 from producer.client import Client
-from producer.client_types import Event
+from producer.client.types import Event
 from producer.demo.pictures import drawn, photograph
 from producer.demo.scenes import Mask, Scene
 from safety import credentials, watermark

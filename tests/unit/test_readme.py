@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from producer.cli.main import COMMANDS
-from producer.client_settings import ClientSettings
+from producer.client.settings import ClientSettings
 from producer.settings import ProducerSettings
 from safety.settings import SafetySettings
 from storage.job import JobState

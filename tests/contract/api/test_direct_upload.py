@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from producer.client import Client
-from producer.client_errors import ServiceRefused
+from producer.client.errors import ServiceRefused
 from storage import upload_store
 from tests.contract.api.serving import Stack, Tenant, mask, photo, running
 from tests.contract.api.test_bad_input import refused

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,9 +13,10 @@ from click.testing import CliRunner, Result
 from producer.cli import main
 from producer.client import Client
 from tests.contract.api.callers import tenant
-from tests.contract.api.serving import Stack, Tenant, mask, photo, running
+from tests.contract.api.serving import Stack, Tenant, running
+from tests.contract.client.pictures import Pictures, pictures
 
-__all__ = ["tenant"]
+__all__ = ["Pictures", "pictures", "tenant"]
 
 Run = Callable[..., Result]
 Admin = Callable[..., Result]
@@ -75,20 +75,3 @@ def run(tenant: Tenant) -> Run:
         return runner.invoke(main, [str(argument) for argument in arguments])
 
     return invoke
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """Files to send."""
-
-    image: Path
-    mask: Path
-
-
-@pytest.fixture
-def pictures(tmp_path: Path) -> Pictures:
-    """A picture and its mask."""
-    found = Pictures(tmp_path / "photo.png", tmp_path / "mask.png")
-    found.image.write_bytes(photo())
-    found.mask.write_bytes(mask())
-    return found

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
+from producer.cli import main
 from storage.job import JobError
+from storage.tenant_store import TenantLimits
 from tests.contract.api.serving import Tenant, claim, finish, photo
 from tests.unit.cli.conftest import Pictures, Run
 
@@ -123,11 +128,67 @@ def test_a_result_that_cannot_be_written_says_so(run: Run, tenant: Tenant, pictu
     assert "/nowhere/a.png" in done.stderr
 
 
+def test_a_command_that_is_told_to_wait_says_so_with_the_status_of_a_service_away(run: Run, tenant: Tenant) -> None:
+    hasty = tenant.stack.tenant("hasty")
+    hasty.http.close()
+    tenant.stack.services.tenants.set_limits("hasty", TenantLimits(requests_per_second=0.01))
+    first, second = (run("get", "job_" + "0" * 26, INPAINTD_KEY=hasty.key) for _ in range(2))
+    assert (first.exit_code, second.exit_code) == (2, 3)
+    assert "too_many_requests" in second.stderr
+
+
 def test_commands_of_the_client_load_neither_server_nor_database() -> None:
     program = """
 import sys
-import producer.cli.jobs, producer.cli.main, producer.cli.submit
+import producer.cli.main
+for name in ("submit", "watch", "jobs", "listing", "batch", "webhooks", "detect", "completion"):
+    __import__(f"producer.cli.{name}")
 print([name for name in ("fastapi", "sqlalchemy", "boto3", "celery", "torch", "redis") if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def commands(group: click.Group, *names: str) -> Iterator[tuple[str, click.Command]]:
+    """Every command that does something, by its whole name."""
+    with click.Context(group) as context:
+        for name in group.list_commands(context):
+            command = group.get_command(context, name)
+            assert command is not None
+            if isinstance(command, click.Group):
+                yield from commands(command, *names, name)
+            else:
+                yield " ".join((*names, name)), command
+
+
+# They run until they are interrupted, or print what a shell reads.
+WITHOUT_JSON = {"up", "api", "worker", "keeper", "completion"}
+
+
+def test_every_command_takes_json() -> None:
+    without = {
+        name for name, command in commands(main) if not any("--json" in option.opts for option in command.params)
+    }
+    assert without == WITHOUT_JSON
+
+
+def test_every_command_says_what_it_is_for() -> None:
+    assert [name for name, command in commands(main) if not command.help] == []
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_what_a_shell_reads(run: Run, shell: str) -> None:
+    done = run("completion", shell)
+    assert done.exit_code == 0
+    assert "_INPAINTD_COMPLETE" in done.stdout
+
+
+def test_names_complete_without_loading_what_they_stand_for(run: Run) -> None:
+    asked = {"_INPAINTD_COMPLETE": "bash_complete", "COMP_WORDS": "inpaintd w", "COMP_CWORD": "1"}
+    program = "import sys; from producer.cli import main\ntry: main(prog_name='inpaintd')\nfinally: print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=os.environ | asked, capture_output=True, text=True, check=True
+    )
+    *names, modules = done.stdout.splitlines()
+    assert names == ["plain,worker", "plain,watch", "plain,wait", "plain,webhooks"]
+    assert "producer.cli.watch" not in modules.split()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from producer.client_types import JobView
+from producer.client.types import JobView
 from producer.demo.course import Showing
 from producer.demo.pictures import drawn, photograph
 from producer.demo.scenes import SCENES, Scene

@@ -106,10 +106,20 @@ class Failure(TypedDict):
     retryable: bool
 
 
-class JobView(TypedDict):
-    """A job. Times are RFC 3339 in UTC; `images` is empty unless `status` is succeeded."""
+class Problem(TypedDict):
+    """Why a request was refused (RFC 9457); `code` is stable."""
 
-    id: str
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: NotRequired[list[dict[str, str]]]
+
+
+class JobFacts(TypedDict):
+    """What is known of a job, and would be of one that is only rehearsed. Times are RFC 3339 in UTC."""
+
     object: Literal["job"]
     status: Status
     created_at: str
@@ -133,6 +143,12 @@ class JobView(TypedDict):
     withdrawn_at: str | None
     replaces: str | None
     replaced_by: str | None
+
+
+class JobView(JobFacts):
+    """A job; `images` is empty unless `status` is succeeded."""
+
+    id: str
     links: dict[str, str]
 
 
@@ -161,13 +177,42 @@ class Event(TypedDict):
     preview: NotRequired[str]
 
 
-class CanceledBatch(TypedDict):
-    """Jobs of a batch that were canceled at once, and running ones that were told to stop."""
+class EventPage(TypedDict):
+    """Events of all jobs, oldest first. Send `last` as `after` for what comes next, also when `data` is empty."""
 
-    id: str
-    object: Literal["batch"]
-    canceled: int
-    stopping: int
+    object: Literal["list"]
+    data: list[Event]
+    last: str | None
+    has_more: bool
+
+
+class TokenCount(TypedDict):
+    """Tokens of a prompt, which the model reads in `chunks` of at most `limit`."""
+
+    tokens: int
+    limit: int
+    chunks: int
+    exact: bool
+    dropped_text: str | None
+
+
+class Plan(TypedDict):
+    """What a job would do. Times are estimates, in seconds from now; None where nothing is known of the pace."""
+
+    crop_box: list[int]
+    tokens: dict[Literal["prompt", "negative_prompt"], TokenCount]
+    unet_rows: int
+    start_seconds: float | None
+    start_error_seconds: float | None
+    finish_seconds: float | None
+
+
+class DryRun(JobFacts):
+    """A job as it would stand after submit, without `id` and `links`, and what it would do."""
+
+    id: None
+    links: None
+    plan: Plan
 
 
 class FileView(TypedDict):

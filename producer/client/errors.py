@@ -4,7 +4,8 @@ ClientError (a ProducerError)
 ├── ClientMisconfigured   no key, or an address that is none; nothing was sent
 ├── ServiceUnreachable    no usable answer: nothing listens, the connection broke, or time ran out
 ├── ServiceRefused        the service answered with a problem; `code` is stable, `detail` says what to do
-└── NotAtRest             the job was still queued or running when the time to wait was over
+├── NotAtRest             the job was still queued or running when the time to wait was over
+└── WebhookRefused        what came is not signed by the service, or not freshly
 """
 
 from __future__ import annotations
@@ -48,3 +49,7 @@ class ServiceRefused(ClientError):
 
 class NotAtRest(ClientError):
     """The job had not come to rest in the time that was given; it goes on, and can be waited for again."""
+
+
+class WebhookRefused(ClientError):
+    """A webhook that is not to be believed; answer 400 and forget it."""
