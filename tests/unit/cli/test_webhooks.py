@@ -13,6 +13,7 @@ import pytest
 from producer.keeper.deliver import Courier
 from producer.outbound.addresses import AddressGuard
 from producer.webhooks.sender import Sender
+from storage.batch_store import BatchStore
 from storage.delivery_store import DeliveryStore
 from tests.contract.api.serving import Stack, Tenant, running
 from tests.unit.cli.conftest import Run
@@ -80,7 +81,8 @@ def deliver(tenant: Tenant) -> None:
     assert forged.status_code == 400
     tenant.http.post(f"/v1/webhooks/{found[0]['id']}/test")
     tenant.http.post(f"/v1/jobs/{tenant.accepted()['id']}/cancel")
-    courier = Courier(DeliveryStore(services.database), services.reader, Sender(AddressGuard(["127.0.0.1"])))
+    deliveries, batches = DeliveryStore(services.database), BatchStore(services.database)
+    courier = Courier(deliveries, services.reader, batches, Sender(AddressGuard(["127.0.0.1"])))
     courier.turn()
     courier.close()
 
