@@ -17,10 +17,10 @@ from tests.contract.api.serving import Stack, claim, finish, photo
 
 def an_hour(stack: Stack) -> None:
     """Jobs that ended in the last hour, some that failed, run and wait, and a webhook that nobody answers."""
-    acme, umbrella = stack.tenant("acme"), stack.tenant("umbrella")
-    stack.services.tenants.set_limits("acme", TenantLimits(2.0, 500, 8, 20.0))
+    northwind, umbrella = stack.tenant("northwind"), stack.tenant("umbrella")
+    stack.services.tenants.set_limits("northwind", TenantLimits(2.0, 500, 8, 20.0))
     umbrella.http.post("/v1/webhooks", json={"url": "https://hooks.umbrella.example/inpaintd"}).raise_for_status()
-    done = acme.accepted()
+    done = northwind.accepted()
     finish(stack.services, done["id"], photo())
     lost = claim(stack.services, umbrella.accepted()["id"])
     stack.services.jobs.fail(lost, JobError("out_of_memory", "The picture does not fit the device.", retryable=True))
@@ -30,12 +30,14 @@ def an_hour(stack: Stack) -> None:
             _again(connection, done["id"], 60.0 * minute + 20, count)
             _again(connection, lost.id, 60.0 * minute + 40, minute % 7 == 3)
     for priority in ("standard", "interactive", "bulk"):
-        running = claim(stack.services, acme.accepted(prompt=f"of {priority}")["id"])
+        running = claim(stack.services, northwind.accepted(prompt=f"of {priority}")["id"])
         _step(stack.services.database, running.id, 11)
     for number in range(9):
-        (acme if number % 3 else umbrella).accepted(priority="bulk" if number % 2 else "standard", prompt=f"{number}")
+        (northwind if number % 3 else umbrella).accepted(
+            priority="bulk" if number % 2 else "standard", prompt=f"{number}"
+        )
     _fail_webhook(stack.services.database)
-    for tenant in (acme, umbrella):
+    for tenant in (northwind, umbrella):
         tenant.http.close()
 
 

@@ -44,6 +44,7 @@ def made_job(**changes: Any) -> Job:
         "started_at": None,
         "finished_at": None,
         "deadline_at": None,
+        "erase_asked_at": None,
         "erased_at": None,
     }
     return Job(**{**values, **changes})

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from producer.api.views import job_view
 from producer.console.try_words import Told, Tone, lines_of, told
 from storage.job import HeldAt, Job, JobError, JobState
+from storage.outlook import Expectation
 from storage.params import InpaintParams
 from tests.unit.producer.jobs import made_job
 
@@ -38,7 +39,8 @@ def job(**changes: Any) -> Job:
 
 
 def words(one: Job, position: int | None = None) -> Told:
-    return told(one, job_view(one, position), 30.0)
+    ahead = None if position is None else Expectation(position, None, None, None)
+    return told(one, job_view(one, ahead), 30.0)
 
 
 @given(asked=ASKED)
