@@ -48,8 +48,12 @@ READERS: dict[str, Callable[[dict[str, Any]], Understood]] = {
 VALUES = st.one_of(st.booleans(), st.integers(), st.text(max_size=5), st.lists(st.integers(), max_size=2))
 
 
+# No dialect has a name with a dash, whatever Hypothesis finds in the source of one.
+NOBODYS = st.text(st.characters(codec="ascii", min_codepoint=33), max_size=20).map(lambda text: f"x-{text}")
+
+
 @pytest.mark.parametrize("name", READERS)
-@given(field=st.text(st.characters(codec="ascii", min_codepoint=33), min_size=12, max_size=20), value=VALUES)
+@given(field=NOBODYS, value=VALUES)
 @example(field="webhook_events", value=["job.started"])
 def test_a_field_of_nobodys_is_refused(name: str, field: str, value: Any) -> None:
     with pytest.raises(Refusal):
