@@ -69,7 +69,11 @@ def test_what_is_said_to_fit_does_and_no_room_for_many_more_is_left(
     assert 2 <= rows <= 32
     room = size - memory.decoding
     assert rows == 2 or memory.base + rows * a_row <= room
-    assert rows == 32 or memory.base + (rows + 1) * a_row > 0.85 * size - memory.decoding - 1
+    # Where four rows at once do not fit at all, two calls of two rows cannot tell what a third one takes.
+    if memory.base + 4 * a_row > size:
+        assert rows == 2
+    else:
+        assert rows == 32 or memory.base + (rows + 1) * a_row > 0.85 * size - memory.decoding - 1
 
 
 def test_a_trial_that_does_not_fit_is_made_smaller() -> None:
