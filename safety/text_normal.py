@@ -6,7 +6,7 @@ marks gives the skeleton that NFKC and dropping marks gives for text without acc
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby, pairwise
@@ -23,6 +23,8 @@ _ASCII_WORD = re.compile(r"[a-z0-9]+(?:[@$!']+[a-z0-9]+)*|[@$!]+[a-z0-9]+")
 _SEPARATORS = ",;:?()[]\"'"
 _LEET_SIGNS = {"+": "t", "|": "l", "\\": "l", "/": "l"}
 _MOST_PARTS = 6
+# A request is read several times: by the rules, for its imprint and for the record.
+_RECENT = 32
 
 
 _Part = tuple[str, int, int]
@@ -49,10 +51,11 @@ Lattice = list[list[Token]]
 """For each word of a text, the tokens that begin there: itself first, then words that were taken apart."""
 
 
-def fold(text: str) -> tuple[str, list[int]]:
+@lru_cache(maxsize=_RECENT)
+def fold(text: str) -> tuple[str, Sequence[int]]:
     """The folded text, and for each of its characters the index in `text` that it came from."""
     if text.isascii():
-        return text.lower(), list(range(len(text)))
+        return text.lower(), range(len(text))
     folded: list[str] = []
     places: list[int] = []
     for place, character in enumerate(text):
@@ -76,12 +79,8 @@ def words(text: str, segmenter: Segmenter = whole) -> Lattice:
     Letters spread out (`n u d e`, `n.u.d.e`) are one word, or those that `segmenter` finds in them; parts joined by
     a sign (`nu-de`) may be one or several, in any grouping (`re-move-her`).
     """
-    folded, places = fold(text)
-    pattern = _ASCII_WORD if folded.isascii() else _WORD
-    found = [(m.group(), m.start(), m.end()) for m in pattern.finditer(folded)]
     lattice: Lattice = []
-    for run, glue in _runs(folded, found):
-        parts = [(word, places[start], places[end - 1] + 1) for word, start, end in run]
+    for parts, glue in _joined_parts(text):
         if len(parts) == 1:
             lattice.append([_token(parts)])
         elif all(len(word) == 1 for word, _, _ in parts) and len(parts) > (2 if glue == " " else 1):
@@ -89,6 +88,16 @@ def words(text: str, segmenter: Segmenter = whole) -> Lattice:
         else:
             lattice += _joined(parts, glue)
     return _with_turned(text, lattice)
+
+
+@lru_cache(maxsize=_RECENT)
+def _joined_parts(text: str) -> tuple[tuple[list[_Part], str], ...]:
+    """The words as they are written, in runs with what holds each together."""
+    folded, places = fold(text)
+    pattern = _ASCII_WORD if folded.isascii() else _WORD
+    found = [(m.group(), m.start(), m.end()) for m in pattern.finditer(folded)]
+    runs = _runs(folded, found)
+    return tuple(([(word, places[s], places[e - 1] + 1) for word, s, e in run], glue) for run, glue in runs)
 
 
 def _spread(parts: list[_Part], segmenter: Segmenter) -> Lattice:
