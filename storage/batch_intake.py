@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from storage.batch import Batch
 from storage.batch_tables import batches
 from storage.certainty import certainly
+from storage.copies import Keyed, Keys
 from storage.database import Database, db_now
-from storage.errors import BatchClosed
-from storage.idempotency import Keyed, Keys
+from storage.errors import BatchClosed, IdempotencyConflict
 from storage.intake import Answer, Intake, Submitted
 from storage.job import NewJob
 from storage.rows import job_of
@@ -37,11 +37,7 @@ class BatchIntake:
             return [None] * len(asked)
         with self._database.reading() as connection:
             keys = Keys(connection, asked)
-            same = [one.fingerprint is not None and keys.fingerprint(one) == one.fingerprint for one in asked]
-            return [
-                Submitted(job_of(keys.original(one)), replayed=True) if is_same else None
-                for one, is_same in zip(asked, same, strict=True)
-            ]
+            return [_copy(keys, one) for one in asked]
 
     def feed(self, news: Sequence[NewJob], *, replayed: int = 0, refused: int = 0) -> list[Answer]:
         """Stores a chunk and answers each of `news`; beside them there were lines that came to nothing, or were known.
@@ -64,6 +60,14 @@ class BatchIntake:
         answers = [answer for new in news for answer in self.feed([new])]
         self.feed([], replayed=replayed, refused=refused)
         return answers
+
+
+def _copy(keys: Keys, one: Keyed) -> Submitted | None:
+    try:
+        row = keys.original(one)
+    except IdempotencyConflict:
+        return None  # `feed` will say so
+    return None if row is None else Submitted(job_of(row), replayed=True)
 
 
 class _Beside(NamedTuple):

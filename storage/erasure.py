@@ -16,8 +16,8 @@ _NO_WORDS = {"prompt": "", "negative_prompt": ""}
 
 
 def forget_content(connection: sa.Connection, job_ids: Collection[str]) -> None:
-    """Takes prompts, the caller's metadata, imprint and fingerprint out of the rows of ended jobs, with all answers and
-    messages that carried them. The row itself, its states, costs and findings, stays for audit.
+    """Takes prompts, the caller's metadata and name, imprint and fingerprint out of the rows of ended jobs, with all
+    answers and messages that carried them. The row itself, its states, costs and findings, stays for audit.
 
     The prompts in the audit record have a retention of their own; they go now only where the job's owner asked.
     """
@@ -56,6 +56,7 @@ def _clearing() -> sa.Update:
         "params": sa.bindparam("new_params", type_=jobs.c.params.type),
         "receipt": sa.bindparam("new_receipt", type_=jobs.c.receipt.type),
         "metadata": {},
+        "custom_id": None,
         "imprint": sa.null(),
         "fingerprint": None,
         "erased_at": sa.func.coalesce(jobs.c.erased_at, db_now()),

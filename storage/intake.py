@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from storage.also import add_rows
-from storage.copies import Trace, original_of
+from storage.copies import Keys, Trace, original_of
 from storage.errors import CoolingDown, IdempotencyConflict, QueueFull, TenantNotFound, TenantSuspended
 from storage.events import Event, add_events
-from storage.idempotency import Keys
 from storage.job import Job, JobState, NewJob
 from storage.measure_store import suspension
 from storage.new_rows import row_of, stored
+from storage.record_set import insert_all
 from storage.rows import job_of
 from storage.strike import Gate, Strike
 from storage.strike_store import earned, recent_strikes, struck_users
@@ -108,18 +108,16 @@ class Intake:
         return twin if new.idempotency_key is not None or new.is_retry else None
 
     def _copy_of(self, new: NewJob) -> Answer | None:
-        if new.idempotency_key is not None:
-            return self._known_key(new)
-        row = original_of(self._connection, Trace(new.tenant_id, new.fingerprint, None, new.is_retry))
+        try:
+            row = self._original_of(new)
+        except IdempotencyConflict as conflict:
+            return conflict
         return None if row is None else _found(row, new)
 
-    def _known_key(self, new: NewJob) -> Answer | None:
-        fingerprint = self._keys.fingerprint(new)
-        if fingerprint is None:
-            return None
-        if fingerprint != new.fingerprint:
-            return IdempotencyConflict(f"the idempotency key {new.idempotency_key!r} was used for another request")
-        return _found(self._keys.original(new), new)
+    def _original_of(self, new: NewJob) -> sa.Row[Any] | None:
+        if new.idempotency_key is not None:
+            return self._keys.original(new)
+        return original_of(self._connection, Trace(new.tenant_id, new.fingerprint, None, new.is_retry))
 
     def _take(self, new: NewJob) -> None:
         self._fresh.append(new)
@@ -178,8 +176,7 @@ class Intake:
             return []
         weights = {tenant_id: tenant.weight for tenant_id, tenant in self._tenants.items()}
         tags = draw_tags(self._connection, fresh, weights)
-        # No RETURNING: for many rows it takes one long statement, which costs more to put together than to run.
-        self._connection.execute(sa.insert(jobs), [row_of(new, tags[new.id], self._now) for new in fresh])
+        insert_all(self._connection, jobs, [row_of(new, tags[new.id], self._now) for new in fresh])
         self._keys.write()
         add_events(self._connection, [_event(new) for new in fresh])
         add_rows(self._connection, (row for new in fresh for row in new.also))

@@ -9,19 +9,27 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from storage.database import db_now
+from storage.tables import Moment
 
 ROWS = "rows"
 
 
 def rows_param(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """The parameter that fills a record_set(). Values are what JSON can say; times are the database's own to tell."""
-    return {ROWS: json.dumps(rows)}
+    """The parameter that fills a record_set(). Values are what JSON can say, and times that the database told."""
+    return {ROWS: json.dumps(rows, default=_moment)}
+
+
+def _moment(value: Any) -> str:
+    if not isinstance(value, datetime):
+        raise TypeError(f"a row cannot hold {value!r}: JSON has no such thing")
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds") + "Z"
 
 
 def record_set(dialect: str, columns: Sequence[tuple[str, sa.types.TypeEngine[Any]]]) -> sa.FromClause:
@@ -32,8 +40,14 @@ def record_set(dialect: str, columns: Sequence[tuple[str, sa.types.TypeEngine[An
         records = sa.func.json_to_recordset(sa.cast(rows, postgresql.JSON)).table_valued(*typed)
         return records.render_derived(name="given", with_types=True)
     each = sa.func.json_each(rows).table_valued("value")
-    values = [sa.func.json_extract(each.c.value, f"$.{name}", type_=kind).label(name) for name, kind in columns]
+    values = [_extracted(each.c.value, name, kind).label(name) for name, kind in columns]
     return sa.select(*values).subquery("given")
+
+
+def _extracted(row: sa.ColumnElement[Any], name: str, kind: sa.types.TypeEngine[Any]) -> sa.sql.functions.Function[Any]:
+    value = sa.func.json_extract(row, f"$.{name}", type_=kind)
+    # SQLite keeps times as text without a zone.
+    return sa.func.rtrim(value, "Z", type_=kind) if isinstance(kind, Moment) else value
 
 
 def insert_all(

@@ -72,7 +72,6 @@ def test_jobs_succeed_in_one_place_of_the_worker_and_by_a_persons_word() -> None
         ("producer/api/views.py", "is_released"),
         ("producer/moderation/appeals.py", "is_released"),
         ("producer/review.py", "is_released"),
-        ("producer/zips.py", "is_released"),
     }
 
 

@@ -15,11 +15,12 @@ from storage.batch import BATCH_FINISHED, Batch, BatchStatus
 from storage.batch_intake import BatchIntake
 from storage.batch_store import BatchStore
 from storage.batch_tables import batches
+from storage.copies import Trace
 from storage.database import Database, db_now
 from storage.delivery_store import DeliveryStore
 from storage.errors import BatchClosed, BatchNotFound, QueueFull
 from storage.failpoints import make_reach
-from storage.idempotency import Asked
+from storage.feed import Feed
 from storage.intake import Answer, Submitted
 from storage.job import Job, JobState, NewJob
 from storage.job_reader import JobReader
@@ -89,7 +90,7 @@ def test_a_chunk_is_counted_in_the_commit_that_stores_it(clerk: Clerk, database:
     answers = intake.feed(lines, refused=2)
     assert isinstance(answers[3], QueueFull)
     assert [(job.batch, job.line, job.custom_id) for job in jobs_of(answers[:3])][2] == (batch.id, 3, "c3")
-    known = intake.known([Asked(clerk.tenant_id, key, "f") for key in ("k1", "k4")])
+    known = intake.known([Trace(clerk.tenant_id, "f", key, is_retry=False) for key in ("k1", "k4")])
     assert [answer and answer.job.id for answer in known] == [lines[0].id, None]
     (again,) = intake.feed([clerk.line(batch, idempotency_key="k1", fingerprint="f")], replayed=1)
     assert isinstance(again, Submitted)
@@ -112,8 +113,9 @@ def test_a_new_round_takes_the_batch_away_from_whoever_sent_it_before(clerk: Cle
     clerk.feed(batch, 2, before)
     again = clerk.open("k")
     assert (again.id, again.round, counts(again)) == (batch.id, 2, (0, 0, 0, 0))
-    with pytest.raises(BatchClosed):
-        before.feed([clerk.line(batch)])
+    for former in (before, BatchIntake(database, batch)):
+        with pytest.raises(BatchClosed):
+            former.feed([clerk.line(batch)])
     clerk.batches.close(batch, complete=True)
     assert clerk.get(batch).status is BatchStatus.OPEN, "only who sends it now can close it"
     clerk.feed(again, 1)
@@ -151,6 +153,20 @@ def test_a_doubtful_commit_is_counted_once(
     monkeypatch.undo()
     clerk.feed(batch, 1, intake)
     assert counts(clerk.get(batch)) == (count + 2, count + 1, 0, 1)
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_a_commit_that_lands_after_the_look_is_counted_once(
+    clerk: Clerk, database: Database, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    batch = clerk.open()
+    monkeypatch.setattr(certainty, "reach", make_reach("commit_answer:raise"))
+    looks, read = iter([False]), certainty._read
+    monkeypatch.setattr(certainty, "_read", lambda *of: read(*of) if next(looks, True) else None)
+    made = BatchIntake(database, batch).feed([clerk.line(batch) for _ in range(count)], refused=1)
+    assert len(jobs_of(made)) == count
+    assert counts(clerk.get(batch)) == (count + 1, count, 0, 1)
+    assert clerk.batches.tally(batch.id, clerk.tenant_id).total == count
 
 
 def test_a_line_that_cannot_be_stored_spoils_no_others(clerk: Clerk, database: Database) -> None:
@@ -222,6 +238,21 @@ def test_a_batch_whose_sender_died_is_closed_and_one_that_is_being_sent_is_not(
     with pytest.raises(BatchClosed):
         clerk.feed(dead, 1)
     assert clerk.batches.finish() == [dead.id], "nothing of it is under way"
+
+
+def test_the_end_stands_in_the_history_of_the_tenant(clerk: Clerk, database: Database) -> None:
+    batch = clerk.open()
+    (job,) = clerk.feed(batch, 1)
+    clerk.batches.close(batch, complete=True)
+    clerk.finish()
+    clerk.batches.finish()
+    told = Feed(database, lag_seconds=0.0).page(clerk.tenant_id).events
+    assert [(event.type, event.job_id, event.batch_id) for event in told] == [
+        ("job.queued", job.id, None),
+        ("job.started", job.id, None),
+        ("job.succeeded", job.id, None),
+        (BATCH_FINISHED, None, batch.id),
+    ]
 
 
 def test_who_wants_to_know_of_the_end_is_told(clerk: Clerk, database: Database) -> None:
