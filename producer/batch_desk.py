@@ -18,6 +18,7 @@ from storage.job import NewJob
 from storage.params import InpaintParams
 from storage.strike import Strike
 from storage.strike_store import Past, earned
+from storage.webhook_store import WebhookStore
 
 T = TypeVar("T")
 MOST_REMEMBERED = 512
@@ -27,8 +28,9 @@ AHEAD = 8
 class BatchDesk:
     """A Desk with a memory. For one thread; `executor` fetches and decodes ahead of it."""
 
-    def __init__(self, plain: PlainDesk, tenant_id: str, executor: Executor) -> None:
+    def __init__(self, plain: PlainDesk, webhooks: WebhookStore, tenant_id: str, executor: Executor) -> None:
         self._plain = plain
+        self._webhooks = webhooks
         self._tenant_id = tenant_id
         self._executor = executor
         self._pictures = PictureMemory(plain.shelf, tenant_id)
@@ -78,13 +80,13 @@ class BatchDesk:
         fresh = [strike for strike in self._struck.get(user, ()) if strike.job_id not in known]
         return replace(past, strikes=(*reversed(fresh), *past.strikes)) if fresh else past
 
-    def webhook_id(self, tenant_id: str, hook: Hook) -> str:
-        """Once for each URL."""
-        found: str = self._hooks.get(hook, lambda: self._plain.webhook_id(tenant_id, hook))
+    def webhook_id(self, hook: Hook) -> str:
+        """The endpoint that a line names itself; made once for each URL."""
+        found: str = self._hooks.get(hook, lambda: self._webhooks.implicit(self._tenant_id, hook.url, hook.events))
         return found
 
     def note(self, new: NewJob) -> None:
-        """Remembers the strikes that it earned: the next line may be the same request, reworded."""
+        """Remembers the strikes that a line earned: the next may be the same request, reworded."""
         for row in new.also:
             if (strike := earned(row)) is not None:
                 looked_at = self._plain.policy.behavior.looks_back

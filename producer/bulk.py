@@ -14,21 +14,21 @@ import structlog
 
 from producer.batch_desk import AHEAD, BatchDesk
 from producer.fingerprint import fingerprint_of
-from producer.inputs import Input, missing, placed
+from producer.inputs import Input, missing
 from producer.order import Order
 from producer.submit import Submitter
 from storage.batch import Batch
 from storage.batch_intake import BatchIntake
+from storage.copies import Trace
 from storage.errors import DatabaseUnavailable
 from storage.failpoints import reach
-from storage.idempotency import Asked
 from storage.intake import Answer, Submitted
 from storage.job import JobState, NewJob
 
 log = structlog.get_logger(__name__)
 
-# More would wake nobody who is not awake by then.
-RINGS = 4
+# For the first chunk. Who is awake goes on claiming, so that one a chunk is enough from then on.
+FIRST_RINGS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,9 @@ class Bulk:
         self._submitter = submitter
         self._intake = intake
         self._batch = batch
+        self._rings = FIRST_RINGS
         self._executor = ThreadPoolExecutor(AHEAD, thread_name_prefix="batch")
-        self._desk = BatchDesk(submitter.desk, batch.tenant_id, self._executor)
+        self._desk = BatchDesk(submitter.desk, submitter.webhooks, batch.tenant_id, self._executor)
 
     def close(self) -> None:
         """Lets its threads go."""
@@ -136,7 +137,7 @@ class Bulk:
             else:
                 place.answer = place.line.asked
         tenant_id = self._batch.tenant_id
-        keys = [Asked(tenant_id, order.idempotency_key, place.fingerprint) for place, order in asked]
+        keys = [Trace(tenant_id, place.fingerprint, order.idempotency_key, is_retry=False) for place, order in asked]
         for (place, _), known in zip(asked, self._intake.known(keys), strict=True):
             place.answer = known
         return [(place, order) for place, order in asked if place.answer is None]
@@ -144,11 +145,15 @@ class Bulk:
     def _look_at(self, place: _Place, order: Order) -> None:
         try:
             draft = self._submitter.draft(self._batch.tenant_id, order, self._desk, place.fingerprint)
-            kept = placed(draft.tenant_id, draft.job_id, draft.inputs)
-            place.new = self._submitter.new_job(draft, kept, self._desk)
+            kept = self._submitter.shelf.as_if_kept(draft.tenant_id, draft.job_id, draft.inputs)
+            new = self._submitter.new_job(draft, kept)
+            if order.hook is not None:
+                new = replace(new, webhook_id=self._desk.webhook_id(order.hook))
         except Exception as error:  # noqa: BLE001  (it is the answer to this line)
             place.answer = error
             return
+        place.new = new
+        self._desk.note(new)
         if pictures := missing(draft.inputs, kept):
             place.pictures = [replace(picture, data=b"") for picture in pictures]
             place.putting = self._executor.submit(self._submitter.shelf.put, pictures)
@@ -173,8 +178,10 @@ class Bulk:
         log.info("lines_accepted", batch_id=self._batch.id, tenant_id=self._batch.tenant_id, jobs=len(made))
         queued = [job for job in made if job.state is JobState.QUEUED]
         for alias in {job.params.model for job in queued}:
-            for job in [job for job in queued if job.params.model == alias][:RINGS]:
+            for job in [job for job in queued if job.params.model == alias][: self._rings]:
                 self._submitter.doorbell.ring(alias, job.id)
+        if queued:
+            self._rings = 1
 
 
 def _is_new(answer: Answer | None) -> bool:

@@ -7,15 +7,13 @@ from typing import Protocol
 
 from producer.conduct import Conduct
 from producer.inputs import Input, Inputs, InputShelf
-from producer.order import Hook, Order
+from producer.order import Order
 from producer.prompts import judge_prompts
 from safety.behavior import Imprint
 from safety.policy import Policy
 from safety.verdict import Verdict
-from storage.job import NewJob
 from storage.params import InpaintParams
 from storage.strike_store import Past
-from storage.webhook_store import WebhookStore
 
 
 class Desk(Protocol):
@@ -33,12 +31,6 @@ class Desk(Protocol):
     def past(self, tenant_id: str, user: str | None) -> Past:
         """What is on record of the caller. Raises DatabaseUnavailable."""
 
-    def webhook_id(self, tenant_id: str, hook: Hook) -> str:
-        """The endpoint for a job that names it itself. Raises DatabaseUnavailable."""
-
-    def note(self, new: NewJob) -> None:
-        """Told of each order that is about to be stored."""
-
 
 @dataclass(frozen=True, slots=True)
 class PlainDesk:
@@ -47,7 +39,6 @@ class PlainDesk:
     policy: Policy
     shelf: InputShelf
     conduct: Conduct
-    webhooks: WebhookStore
 
     def judge(self, params: InpaintParams) -> Verdict:
         """By the rules about prompts."""
@@ -64,10 +55,3 @@ class PlainDesk:
     def past(self, tenant_id: str, user: str | None) -> Past:
         """Read from SQL."""
         return self.conduct.past(tenant_id, user)
-
-    def webhook_id(self, tenant_id: str, hook: Hook) -> str:
-        """Made if there is none."""
-        return self.webhooks.implicit(tenant_id, hook.url, hook.events)
-
-    def note(self, new: NewJob) -> None:
-        """Nothing is remembered."""

@@ -24,7 +24,7 @@ from storage.pictures import PictureError
 
 log = structlog.get_logger(__name__)
 
-Near = bytes | FileRef
+_Near = bytes | FileRef
 
 
 @dataclass(frozen=True)
@@ -81,11 +81,18 @@ class InputShelf:
         """
         near_image, near_mask = self._fetched(tenant_id, image, mask)
         inputs = Inputs(
-            self.read(tenant_id, near_image, "image"),
-            None if near_mask is None else self.read(tenant_id, near_mask, "mask"),
+            self._read(tenant_id, near_image, "image"),
+            None if near_mask is None else self._read(tenant_id, near_mask, "mask"),
         )
         self.check(inputs, params)
         return inputs
+
+    def read(self, tenant_id: str, source: Source, field: str) -> Input:
+        """One picture of an order, unchecked. Raises as `take`."""
+        if isinstance(source, UrlRef):
+            with self.fetcher.visit(tenant_id) as visit:
+                return Input(visit.fetch(source.url, field), key=None)
+        return self._read(tenant_id, source, field)
 
     def check(self, inputs: Inputs, params: InpaintParams) -> None:
         """Raises Refusal for pictures that cannot be used, as the worker would find."""
@@ -99,8 +106,11 @@ class InputShelf:
 
     @contextmanager
     def keeping(self, tenant_id: str, job_id: str, inputs: Inputs) -> Iterator[Kept]:
-        """Stores what is not stored yet for the time of the block, and for good unless the block surely fails."""
-        kept = Kept(placed(tenant_id, job_id, inputs))
+        """Stores what is not stored yet for the time of the block, and for good unless the block surely fails.
+
+        The keys carry the job's id, so that what was left behind by a death can be told from what is needed.
+        """
+        kept = Kept(self.as_if_kept(tenant_id, job_id, inputs))
         new = missing(inputs, kept.inputs)
         try:
             self.put(new)
@@ -112,16 +122,6 @@ class InputShelf:
             raise
         if not kept.wanted:
             self.drop(new)
-
-    def _fetched(self, tenant_id: str, image: Source, mask: Source | None) -> tuple[Near, Near | None]:
-        """Both sources, with the bytes behind their URLs."""
-        if not isinstance(image, UrlRef) and not isinstance(mask, UrlRef):
-            return image, mask
-        with self.fetcher.visit(tenant_id) as visit:
-            return (
-                visit.fetch(image.url, "image") if isinstance(image, UrlRef) else image,
-                visit.fetch(mask.url, "mask") if isinstance(mask, UrlRef) else mask,
-            )
 
     def put(self, pictures: Sequence[Input]) -> None:
         """Stores pictures in their places. Raises ObjectStoreUnavailable."""
@@ -138,11 +138,24 @@ class InputShelf:
                 # The error on its way to the caller says more than this one would.
                 log.exception("input_left_behind", key=picture.key)
 
-    def read(self, tenant_id: str, source: Source, field: str) -> Input:
-        """One picture, unchecked. Raises Refusal, LimitReached and ObjectStoreUnavailable as `take` does."""
-        if isinstance(source, UrlRef):
-            with self.fetcher.visit(tenant_id) as visit:
-                return Input(visit.fetch(source.url, field), key=None)
+    def as_if_kept(self, tenant_id: str, job_id: str, inputs: Inputs) -> Inputs:
+        """`inputs` with the keys that they have once they are stored; nothing is stored."""
+        folder = f"inputs/{tenant_id}/{job_id}"
+        image = replace(inputs.image, key=inputs.image.key or f"{folder}/image")
+        mask = inputs.mask and replace(inputs.mask, key=inputs.mask.key or f"{folder}/mask")
+        return Inputs(image, mask)
+
+    def _fetched(self, tenant_id: str, image: Source, mask: Source | None) -> tuple[_Near, _Near | None]:
+        """Both sources, with the bytes behind their URLs."""
+        if not isinstance(image, UrlRef) and not isinstance(mask, UrlRef):
+            return image, mask
+        with self.fetcher.visit(tenant_id) as visit:
+            return (
+                visit.fetch(image.url, "image") if isinstance(image, UrlRef) else image,
+                visit.fetch(mask.url, "mask") if isinstance(mask, UrlRef) else mask,
+            )
+
+    def _read(self, tenant_id: str, source: _Near, field: str) -> Input:
         if isinstance(source, bytes):
             return Input(source, key=None)
         try:
@@ -160,21 +173,7 @@ class InputShelf:
             raise Refusal.of_field("image", "image_too_small", message)
 
 
-def placed(tenant_id: str, job_id: str, inputs: Inputs) -> Inputs:
-    """The pictures with a place each; what has one keeps it.
-
-    The keys carry the job's id, so that what was left behind by a death can be told from what is needed.
-    """
-    folder = f"inputs/{tenant_id}/{job_id}"
-    mask = inputs.mask if inputs.mask is None else _at(inputs.mask, f"{folder}/mask")
-    return Inputs(_at(inputs.image, f"{folder}/image"), mask)
-
-
 def missing(before: Inputs, after: Inputs) -> list[Input]:
     """Those pictures of `after` that had no place in `before`, so that their bytes are nowhere yet."""
     pairs = ((before.image, after.image), (before.mask, after.mask))
     return [new for old, new in pairs if old is not None and new is not None and old.key is None]
-
-
-def _at(picture: Input, key: str) -> Input:
-    return picture if picture.key is not None else replace(picture, key=key)

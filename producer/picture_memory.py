@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from contextlib import nullcontext
 from typing import NamedTuple
 
 from producer.errors import Refusal
 from producer.inputs import Input, Inputs, InputShelf
-from producer.order import Order, Source
+from producer.order import Order, Source, UrlRef
 from storage.params import MaskChannel
 
 MOST_BYTES = 32 * 1024 * 1024
 MOST_CHECKED = 4096
+MOST_FETCHES = 2
 
 
 class _Check(NamedTuple):
@@ -36,6 +38,7 @@ class PictureMemory:
         self._shelf = shelf
         self._tenant_id = tenant_id
         self._lock = threading.Lock()
+        self._fetching = threading.Semaphore(MOST_FETCHES)
         self._held = 0
         self._inputs: OrderedDict[Source, Input] = OrderedDict()
         self._checked: OrderedDict[_Check, Refusal | None] = OrderedDict()
@@ -76,7 +79,9 @@ class PictureMemory:
             if (found := self._inputs.get(source)) is not None:
                 self._inputs.move_to_end(source)
                 return found
-        read = self._shelf.read(self._tenant_id, source, field)
+        # A tenant has few places for fetching, and other requests than this one.
+        with self._fetching if isinstance(source, UrlRef) else nullcontext():
+            read = self._shelf.read(self._tenant_id, source, field)
         with self._lock:
             self._hold(source, read)
         return read

@@ -14,7 +14,7 @@ from producer.errors import Refusal
 from producer.evidence import prompt_decision
 from producer.fingerprint import fingerprint_of
 from producer.fitness import refuse_unfit
-from producer.inputs import Inputs, InputShelf, placed
+from producer.inputs import Inputs, InputShelf
 from producer.order import Hook, Order, UrlRef
 from producer.outbound.addresses import AddressGuard, AddressRefused
 from producer.pseudonyms import pseudonym
@@ -56,16 +56,19 @@ class Rehearsal:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An order that was resolved and judged; nothing of it is stored. `user` is the pseudonym of its end-user."""
+    """An order that was resolved and judged; its pictures are checked and not stored.
 
-    job_id: str
+    `user` is the pseudonym of its end-user.
+    """
+
     tenant_id: str
+    job_id: str
     order: Order
     fingerprint: str
     model: ModelDescriptor
     verdict: Verdict
-    inputs: Inputs
     imprint: Imprint
+    inputs: Inputs
     user: str | None
 
 
@@ -93,7 +96,8 @@ class Submitter:
             return earlier
         draft = self.draft(tenant_id, order, self.desk)
         with self.shelf.keeping(tenant_id, draft.job_id, draft.inputs) as kept:
-            submitted = self.submissions.submit(self.new_job(draft, kept.inputs, self.desk))
+            new = self.new_job(draft, kept.inputs)
+            submitted = self.submissions.submit(replace(new, webhook_id=self._webhook_id(tenant_id, order)))
             kept.wanted = not submitted.replayed
         reach("after_accept")
         self._announce(submitted, draft.model)
@@ -105,20 +109,14 @@ class Submitter:
         Raises what submit() would raise. Copies of earlier requests are not recognized.
         """
         draft = self.draft(tenant_id, replace(order, idempotency_key=None, is_retry=False), self.desk)
-        new = self._new_job(draft, placed(tenant_id, draft.job_id, draft.inputs))
+        new = self.new_job(draft, self.shelf.as_if_kept(tenant_id, draft.job_id, draft.inputs))
         job, ahead = self.submissions.rehearse(new, lambda connection, job: outlook.within(connection, [job]))
         return Rehearsal(job, draft.inputs, draft.model, ahead.get(job.id))
-
-    def _earlier(self, tenant_id: str, order: Order) -> Submitted | None:
-        """The job of an earlier copy of an order whose pictures would have to be fetched again."""
-        if not isinstance(order.image, UrlRef) and not isinstance(order.mask, UrlRef):
-            return None
-        return self.submissions.earlier(Trace(tenant_id, fingerprint_of(order), order.idempotency_key, order.is_retry))
 
     @property
     def desk(self) -> PlainDesk:
         """Where single orders are looked at."""
-        return PlainDesk(self.policy, self.shelf, self.conduct, self.webhooks)
+        return PlainDesk(self.policy, self.shelf, self.conduct)
 
     def draft(self, tenant_id: str, order: Order, desk: Desk, fingerprint: str | None = None) -> Draft:
         """The order as it would be stored: resolved and judged, its pictures checked. Raises as `submit`.
@@ -133,19 +131,18 @@ class Submitter:
         refuse_unfit(params, model)
         verdict = desk.judge(params)
         inputs = desk.take(tenant_id, order, params)
-        user = self._user(tenant_id, order)
         imprint = desk.imprint(tenant_id, params, inputs.image)
+        user = self._user(tenant_id, order)
         verdict = Verdict.merge(verdict, self.conduct.judge(tenant_id, desk.past(tenant_id, user), imprint))
         order = replace(order, params=params)
-        return Draft(new_id("job"), tenant_id, order, fingerprint, model, verdict, inputs, imprint, user)
+        return Draft(tenant_id, new_id("job"), order, fingerprint, model, verdict, imprint, inputs, user)
 
-    def new_job(self, draft: Draft, kept: Inputs, desk: Desk) -> NewJob:
-        """What is stored of a draft whose pictures are in place."""
-        new = self._new_job(draft, kept)
-        if draft.order.hook is not None:
-            new = replace(new, webhook_id=desk.webhook_id(draft.tenant_id, draft.order.hook))
-        desk.note(new)
-        return new
+    def _earlier(self, tenant_id: str, order: Order) -> Submitted | None:
+        """The job of an earlier copy of an order whose pictures would have to be fetched again."""
+        if not isinstance(order.image, UrlRef) and not isinstance(order.mask, UrlRef):
+            return None
+        trace = Trace(tenant_id, fingerprint_of(order), order.idempotency_key, order.is_retry)
+        return self.submissions.earlier(trace)
 
     def _announce(self, submitted: Submitted, model: ModelDescriptor) -> None:
         job = submitted.job
@@ -169,13 +166,19 @@ class Submitter:
         except AddressRefused as refused:
             raise Refusal.of_field("webhook_url", "url_invalid", refused.sentence) from None
 
+    def _webhook_id(self, tenant_id: str, order: Order) -> str | None:
+        if order.hook is None:
+            return None
+        return self.webhooks.implicit(tenant_id, order.hook.url, order.hook.events)
+
     def _model(self, alias: str) -> ModelDescriptor:
         if alias not in self.models:
             known = ", ".join(sorted(self.models))
             raise Refusal.of_field("model", "model_unknown", f"There is no model {alias!r}; use one of: {known}.")
         return self.models[alias]
 
-    def _new_job(self, draft: Draft, kept: Inputs) -> NewJob:
+    def new_job(self, draft: Draft, kept: Inputs) -> NewJob:
+        """What is stored of a draft whose pictures are in place."""
         order, verdict, state = draft.order, draft.verdict, state_for(draft.verdict.action)
         decision = prompt_decision(order.params, verdict, self.policy, kept, draft.user)
         new = NewJob(

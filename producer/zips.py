@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
+from producer.api.views import shown_images
 from producer.lookahead import in_order
 from producer.results import BatchJobs
 from storage.errors import ObjectMissing
@@ -73,7 +74,7 @@ class Packed:
 def zipped(jobs: BatchJobs, objects: ObjectStore) -> Iterator[bytes]:
     """The ZIP, in pieces: `<line>-<custom_id>-<image>.png` for each image, then `manifest.ndjson`.
 
-    Images are stored as they are. Of what was sent only the directory is held, about half a kilobyte an image. A
+    Images are stored as they are. Of what was sent only the directory is held, about a kilobyte an image. A
     picture that is no longer stored is left out, and the manifest says so. Raises DatabaseUnavailable and
     ObjectStoreUnavailable.
     """
@@ -121,17 +122,13 @@ class _Told:
         job = self._job
         error = None if job.error is None else job.error.as_dict()
         told: dict[str, Any] = {"line": job.line, "custom_id": job.custom_id, "job": job.id, "status": job.state.value}
-        told |= {"files": self._files, "gone": _has_images(job) and len(job.images) > len(self._files), "error": error}
+        told |= {"files": self._files, "gone": len(shown_images(job)) > len(self._files), "error": error}
         self._manifest.add(json.dumps(told).encode() + b"\n")
         self._job, self._files = None, []
 
 
-def _has_images(job: Job) -> bool:
-    return job.is_released
-
-
 def _entries(job: Job) -> list[_Entry]:
-    shown = job.images if _has_images(job) and job.erased_at is None else ()
+    shown = shown_images(job) if job.erased_at is None else ()
     return [_Entry(job, image) for image in shown] or [_Entry(job, None)]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +19,7 @@ from producer.api.batch_lines import LineReader, answers
 from producer.api.batch_views import BatchSummary, batch_view
 from producer.api.faults import problem_of
 from producer.api.outbox import Outbox
+from producer.api.problems import Problem
 from producer.bulk import Bulk, Drafts
 from producer.order import Hook
 from producer.places import Places
@@ -101,7 +101,7 @@ class BatchStream(Response):
         batches = self._services.batches
         as_it_is = batches.get(batch.id, batch.tenant_id)
         view = batch_view(as_it_is, batches.tally(batch.id, batch.tenant_id))
-        error = None if stopped is None else json.loads(bytes(problem_of(stopped).body))
+        error = None if stopped is None else Problem.model_validate_json(bytes(problem_of(stopped).body))
         return BatchSummary(batch=view, error=error).model_dump_json().encode() + b"\n"
 
 

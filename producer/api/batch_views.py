@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, Field
 
+from producer.api.problems import Problem
 from producer.api.views import JobView
 from storage.batch import Batch, BatchStatus, Tally
 from storage.job import JobState
@@ -62,11 +63,32 @@ class BatchView(BaseModel):
     links: BatchLinks
 
 
+class LineJob(BaseModel):
+    """As much of a job as the answer to its line tells; `batch` is another one where the job was there before."""
+
+    id: str
+    object: Literal["job"] = "job"
+    status: JobState
+    batch: str | None
+
+
+class LineAnswer(BaseModel):
+    """What became of a line: a `job` where `status` is 202, else an `error`. What is not said is left out."""
+
+    line: int = Field(description="Its number in the body, from 1.")
+    custom_id: str | None = None
+    status: int = Field(description="What POST /v1/jobs would have answered with.")
+    replayed: bool | None = Field(None, description="Whether an earlier copy of the line had made the job.")
+    job: LineJob | None = None
+    error: Problem | None = None
+    retry_after: int | None = Field(None, description="Seconds after which it makes sense to send it again.")
+
+
 class BatchSummary(BaseModel):
     """The last line of the answer to POST /v1/batches; `error` is the problem that ended it early."""
 
     batch: BatchView
-    error: dict[str, Any] | None
+    error: Problem | None
 
 
 class BatchList(BaseModel):

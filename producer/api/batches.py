@@ -32,6 +32,8 @@ _EXAMPLE = """{"line": 1, "status": 202, "replayed": false, "job": {"id": "job_.
 {"line": 2, "status": 422, "error": {"code": "mask_empty", ...}}
 {"batch": {"id": "batch_...", "lines": {"read": 2, "accepted": 1, ...}, ...}, "error": null}
 """
+_REF_ANSWER = {"$ref": "#/components/schemas/LineAnswer"}
+_REF_SUMMARY = {"$ref": "#/components/schemas/BatchSummary"}
 _LINES = {"schema": {"$ref": "#/components/schemas/JobLine"}}
 _BODY: dict[str, Any] = {
     "requestBody": {"required": True, "content": {MEDIA_TYPE: _LINES}},
@@ -40,7 +42,7 @@ _BODY: dict[str, Any] = {
 _ANSWER: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "A line for each line of the body, in order, then a BatchSummary.",
-        "content": {MEDIA_TYPE: {"schema": {"type": "string"}, "example": _EXAMPLE}},
+        "content": {MEDIA_TYPE: {"schema": {"anyOf": [_REF_ANSWER, _REF_SUMMARY]}, "example": _EXAMPLE}},
     },
     **declared("idempotency_key_invalid", "media_type_unsupported", "body_too_large", "url_invalid", "batches_full"),
 }

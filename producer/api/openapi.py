@@ -9,7 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from producer.api.batch_lines import JobLine
-from producer.api.batch_views import BatchSummary, ResultLine
+from producer.api.batch_views import BatchSummary, LineAnswer, ResultLine
 from producer.api.event_views import EventView, ProgressView
 from producer.api.file_views import NewUpload
 from producer.api.keys import KeyRotation, NewKeyRequest
@@ -26,7 +26,7 @@ version will honour is refused with `not_supported_yet` instead of being dropped
 """
 _REF = "#/components/schemas/{model}"
 _BODIES = (
-    *(JobRequest, JobLine, BatchSummary, ResultLine, NewUpload, NewKeyRequest, KeyRotation),
+    *(JobRequest, JobLine, LineAnswer, BatchSummary, ResultLine, NewUpload, NewKeyRequest, KeyRotation),
     *(AppealRequest, ReportRequest, NewWebhook, WebhookChange, Rotation, Replay, Problem, EventView, ProgressView),
 )
 _FILE = {"type": "string", "format": "binary"}

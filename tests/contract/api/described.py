@@ -76,10 +76,11 @@ def as_described(response: httpx.Response) -> None:
     content = declared[str(response.status_code)].get("content", {})
     media_type = response.headers.get("content-type", "").partition(";")[0]
     assert media_type in content or not content or not media_type, f"{name}: {media_type} is not described"
-    if media_type in ("application/json", "application/problem+json") and content:
+    if media_type.endswith("json") and content:
         response.read()
         validator = _validator(_pointer(fits[0], response.status_code, media_type))
-        problems = [error.message for error in validator.iter_errors(response.json())]
+        found = response.text.splitlines() if media_type == "application/x-ndjson" else [response.text]
+        problems = [error.message for one in found for error in validator.iter_errors(json.loads(one))]
         assert not problems, f"{name}: {problems}"
 
 
