@@ -1,8 +1,8 @@
 """10,000 jobs in one request over HTTP: how long, and how much memory the API process takes for it.
 
-    python -m bench.api_bulk [--lines 10000] [--wordings 10000] [--s3]
+    python -m bench.api_bulk [--lines 10000] [--wordings 10000]
 
-One API process on PostgreSQL and a folder, or S3 with `--s3`, no workers; the client and the servers share the machine.
+One API process on PostgreSQL and a folder, no workers; the client and the servers share the machine.
 Lines refer to 20 uploaded pictures of 128 px and 20 masks in turn, name an idempotency key each, and bear `--wordings`
 different prompts, so that by default none is like another. Memory is the process's, before, at its highest and after;
 then again for a body four times as long, whose highest must not be higher by more than its answers, which a client
@@ -119,7 +119,6 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--lines", type=int, default=10_000)
     parser.add_argument("--wordings", type=int, default=10_000)
-    parser.add_argument("--s3", action="store_true")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, servers.postgres() as postgres:
         folder = Path(name)
