@@ -7,12 +7,11 @@ import sys
 import click
 
 from producer.cli.admin import open_database
-from producer.cli.output import as_json
+from producer.cli.output import JSON, as_json
 from producer.doctor import check_database, check_schema
 from producer.moderation.passwords import hashed
 from storage.moderator_store import Moderator, ModeratorStore, Role
 
-JSON = click.option("--json", "json_output", is_flag=True, help="Print JSON.")
 ROLE = click.Choice([role.value for role in Role])
 STDIN = click.option("--password-stdin", is_flag=True, help="Read the password from standard input, not the terminal.")
 
@@ -27,12 +26,13 @@ def moderators() -> None:
 @click.option("--role", type=ROLE, required=True, help="What the account may do.")
 @click.option("--subject", help="What the OIDC provider calls this person; then no password is asked for.")
 @STDIN
-def add(name: str, role: str, subject: str | None, password_stdin: bool) -> None:
+@JSON
+def add(name: str, role: str, subject: str | None, password_stdin: bool, json_output: bool) -> None:
     """Make an account NAME. The name goes on record with every decision and is never given to anybody else."""
     kept = None if subject is not None and not password_stdin else hashed(_password(from_stdin=password_stdin))
     with open_database(check_database, check_schema) as database:
-        ModeratorStore(database).add(name, Role(role), password=kept, subject=subject)
-    click.echo(f"{name} may sign in at /console.")
+        account = ModeratorStore(database).add(name, Role(role), password=kept, subject=subject)
+    _tell(account, "may sign in at /console.", json_output=json_output)
 
 
 @moderators.command("list")
@@ -53,40 +53,55 @@ def list_(json_output: bool) -> None:
 @moderators.command()
 @click.argument("name")
 @click.argument("role", type=ROLE)
-def role(name: str, role: str) -> None:
+@JSON
+def role(name: str, role: str, json_output: bool) -> None:
     """Give the account NAME another ROLE. It is signed out everywhere."""
     with open_database(check_database, check_schema) as database:
-        ModeratorStore(database).change(name, role=Role(role))
-    click.echo(f"{name} is {role} now.")
+        account = ModeratorStore(database).change(name, role=Role(role))
+    _tell(account, f"is {role} now.", json_output=json_output)
 
 
 @moderators.command()
 @click.argument("name")
 @STDIN
-def password(name: str, password_stdin: bool) -> None:
+@JSON
+def password(name: str, password_stdin: bool, json_output: bool) -> None:
     """Set the password of the account NAME, and let it try again at once. It is signed out everywhere."""
     kept = hashed(_password(from_stdin=password_stdin))
     with open_database(check_database, check_schema) as database:
-        ModeratorStore(database).change(name, password=kept)
-    click.echo(f"{name} has a new password.")
+        account = ModeratorStore(database).change(name, password=kept)
+    _tell(account, "has a new password.", json_output=json_output)
 
 
 @moderators.command()
 @click.argument("name")
-def disable(name: str) -> None:
+@JSON
+def disable(name: str, json_output: bool) -> None:
     """Shut the account NAME out, at once. What it decided stays on record under its name."""
     with open_database(check_database, check_schema) as database:
-        ModeratorStore(database).change(name, disabled=True)
-    click.echo(f"{name} cannot sign in any more; `inpaintd moderators enable` takes that back.")
+        account = ModeratorStore(database).change(name, disabled=True)
+    _tell(
+        account,
+        "cannot sign in any more; `inpaintd moderators enable` takes that back.",
+        json_output=json_output,
+    )
 
 
 @moderators.command()
 @click.argument("name")
-def enable(name: str) -> None:
+@JSON
+def enable(name: str, json_output: bool) -> None:
     """Let a disabled account NAME in again."""
     with open_database(check_database, check_schema) as database:
-        ModeratorStore(database).change(name, disabled=False)
-    click.echo(f"{name} may sign in again.")
+        account = ModeratorStore(database).change(name, disabled=False)
+    _tell(account, "may sign in again.", json_output=json_output)
+
+
+def _tell(account: Moderator, what: str, *, json_output: bool) -> None:
+    if json_output:
+        as_json(_shown(account))
+    else:
+        click.echo(f"{account.name} {what}")
 
 
 def _password(*, from_stdin: bool) -> str:

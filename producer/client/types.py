@@ -160,14 +160,15 @@ class JobPage(TypedDict):
 
 
 class Event(TypedDict):
-    """Something that happened to a job (`type` is `job.` and what), or, if `type` is progress, how far it is.
+    """Something that happened to a job (`type` is `job.` and what) or to a batch, or, if `type` is progress, how far a
+    job is.
 
     `id`, `at` and `data` are those of the former, `step`, `steps` and, where the operator allows it, `preview` (a
     small picture as a data: URI) those of the latter.
     """
 
     type: str
-    job: str
+    job: str | None
     attempt: int
     id: NotRequired[str]
     at: NotRequired[str]

@@ -8,27 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
-from producer.client import batch_types
 from producer.client.errors import ServiceRefused, ServiceUnreachable
 from tests.contract.api.serving import Tenant, finish, mask, photo
 from tests.contract.client.either import Either, Line
 from tests.contract.client.pictures import Pictures
-
-views = pytest.importorskip("producer.api.batch_views")
-
-
-@pytest.mark.parametrize(
-    ("ours", "theirs"),
-    [
-        (batch_types.BatchView, "BatchView"),
-        (batch_types.BatchPage, "BatchList"),
-        (batch_types.Lines, "Lines"),
-        (batch_types.JobCounts, "JobCounts"),
-        (batch_types.ResultLine, "ResultLine"),
-    ],
-)
-def test_the_client_knows_every_key_of_an_answer(ours: type[Any], theirs: str) -> None:
-    assert set(ours.__annotations__) == set(getattr(views, theirs).model_fields)
 
 
 def order(seed: int, **fields: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 from producer.api import (
+    batch_views,
     batches,
     detect,
     dry_run,
@@ -45,6 +46,11 @@ LIGHT = {"storage.aliases", "storage.errors", "storage.settings"}
         (types.Credentials, detect.CredentialsView),
         (types.Origin, detect.OriginView),
         (batch_types.CanceledBatch, batches.CanceledBatch),
+        (batch_types.BatchView, batch_views.BatchView),
+        (batch_types.BatchPage, batch_views.BatchList),
+        (batch_types.Lines, batch_views.Lines),
+        (batch_types.JobCounts, batch_views.JobCounts),
+        (batch_types.ResultLine, batch_views.ResultLine),
         (account_types.ModelEntry, models.ModelEntry),
         (account_types.ModelList, models.ModelList),
         (account_types.UsageReport, usage.UsageReport),

@@ -27,11 +27,11 @@ class Block:
     text: str
     reason: str | None
 
-    def commands(self, url: str, job_id: str) -> str:
-        """What a reader would type, at the service at `url` and about the job `job_id`."""
+    def commands(self, url: str, job_id: str, batch_id: str) -> str:
+        """What a reader would type, at the service at `url`, about this job and this batch."""
         typed = [_typed(line) for line in self.text.replace("\\\n", "\\\n$+").splitlines()]
         script = "\n".join(line for line in typed if line is not None and _UNTIL_STOPPED not in line)
-        return script.replace(_ADDRESS, url).replace("job_...", job_id)
+        return script.replace(_ADDRESS, url).replace("job_...", job_id).replace("batch_...", batch_id)
 
     def files(self) -> dict[str, str]:
         """Files that the block shows with `$ cat NAME`, which are to be there before."""

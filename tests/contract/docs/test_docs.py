@@ -6,6 +6,7 @@ comment that says why: `<!-- not run: reason -->`.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -23,13 +24,13 @@ from PIL import Image
 
 from storage.database import Database, migrate
 from storage.key_store import KeyStore
-from tests.contract.api.serving import mask
+from tests.contract.api.serving import data_uri, mask
 from tests.contract.docs.blocks import BLOCKS, ELSEWHERE, PAGES, ROOT, RUN, Block
 from tests.null_worker import CELERY
 from tests.service import Service, program, service, settings
 
 # Whoever adds one has to say so here.
-NOT_RUN = {"README.md": 6, "docs/batches.md": 2, "docs/console.md": 1}
+NOT_RUN = {"README.md": 6, "docs/batches.md": 1, "docs/console.md": 1}
 SIZE = (96, 64)
 
 
@@ -49,7 +50,7 @@ class Desk:
         else:
             for name, text in block.files().items():
                 (self.folder / name).write_text(text)
-            self._shell(block.commands(self.service.url, self._a_job()))
+            self._shell(block.commands(self.service.url, self._latest("jobs"), self._latest("batches")))
 
     def _shell(self, script: str) -> None:
         # The shell's variables go on to the next block.
@@ -66,10 +67,10 @@ class Desk:
         text = block.text.replace("http://127.0.0.1:8000", self.service.url).replace("ipd_...", self.service.key)
         exec(compile(text, f"{block.page}:{block.line}", "exec"), self.names)
 
-    def _a_job(self) -> str:
+    def _latest(self, what: str) -> str:
         with self.service.http as http:
-            jobs = http.get("/v1/jobs", params={"limit": 1}).json()["data"]
-        return str(jobs[0]["id"]) if jobs else "job_none"
+            found = http.get(f"/v1/{what}", params={"limit": 1}).json()["data"]
+        return str(found[0]["id"]) if found else "none"
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +102,8 @@ def _desk(deployment: Service, folder: Path) -> Desk:
         _picture(name).save(folder / name)
     for name in ("mask.png", "masks/a.png", "masks/b.png"):
         (folder / name).write_bytes(mask(SIZE))
+    line = {"image": data_uri((folder / "photo.png").read_bytes()), "mask": data_uri(mask(SIZE))}
+    (folder / "jobs.ndjson").write_text(f"{json.dumps(line)}\n")
     (folder / "hashes.csv").write_text(f"{'0f' * 32}\n")
     shutil.copy(ROOT / "safety" / "policy.yaml", folder / "my-policy.yaml")
     (folder / "data" / "admin.key").write_text(f"{deployment.key}\n")

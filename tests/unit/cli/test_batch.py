@@ -10,8 +10,6 @@ import pytest
 from tests.contract.api.serving import Tenant, finish, mask, photo
 from tests.unit.cli.conftest import Run
 
-pytest.importorskip("producer.api.batch_views")
-
 ROWS = """image,mask,prompt,seed,steps,custom_id
 a.png,mask.png,a red circle,1,,sku/17
 a.png,mask.png,a red circle,2,0,
