@@ -91,11 +91,15 @@ def _examine_storage(storage: StorageSettings, database: Database) -> Iterator[F
 
 
 def _examine_safety() -> Iterator[Finding]:
-    safety = SafetySettings.from_env()
+    try:
+        safety, producer = SafetySettings.from_env(), ProducerSettings.from_env()
+    except (SafetyError, SettingsError) as error:
+        yield Finding("settings", Outcome.FAIL, str(error))
+        return
     yield _found("policy", lambda: load_policy(safety.policy).label, "correct the policy")
     yield _found("mark secret", _always("it is set", safety.require_mark_secret), "set INPAINTD_MARK_SECRET")
     yield _found("signing keys", lambda: _signing(safety), "set INPAINTD_CREDENTIALS_DIR")
-    if ProducerSettings.from_env().user_secret:
+    if producer.user_secret:
         yield Finding("user secret", Outcome.OK, "it is set")
     else:
         advice = "set INPAINTD_USER_SECRET to a random text, or pseudonyms of end-users can be guessed"

@@ -23,6 +23,7 @@ class SafetySettings:
             "env": "INPAINTD_MARK_SECRET",
             "doc": "Secret of the watermark, 16 characters or more; several separated by commas: "
             "the first marks, all are recognized. Required to mark results.",
+            "secret": True,
         },
     )
     credentials_dir: Path | None = field(
@@ -51,12 +52,16 @@ class SafetySettings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> "SafetySettings":
-        """Read INPAINTD_* from `env`, or from the process environment; empty means unset."""
+        """Read INPAINTD_* from `env`, or from the process environment; empty means unset.
+
+        The mark's secret may lie in a file that INPAINTD_MARK_SECRET_FILE names. Raises SettingsError if both are set,
+        and for a file that cannot be read or is empty.
+        """
         source = os.environ if env is None else env
         value = {f.name: source.get(f.metadata["env"]) or None for f in fields(cls)}
         return cls(
             policy=_path(value["policy"]),
-            mark_secret=value["mark_secret"],
+            mark_secret=_secret("INPAINTD_MARK_SECRET", source),
             credentials_dir=_path(value["credentials_dir"]),
             certificate=_path(value["certificate"]),
             certificate_key=_path(value["certificate_key"]),
@@ -84,3 +89,23 @@ class SafetySettings:
 
 def _path(value: str | None) -> Path | None:
     return None if value is None else Path(value)
+
+
+def _secret(name: str, source: Mapping[str, str]) -> str | None:
+    # As storage.settings.secret_text, which this library cannot see.
+    value, file = source.get(name) or None, source.get(f"{name}_FILE") or None
+    if file is None:
+        return value
+    if value is not None:
+        raise SettingsError(f"{name} and {name}_FILE are both set; keep one of them.")
+    try:
+        text = Path(file).read_text("utf-8").removesuffix("\n").removesuffix("\r")
+    except (OSError, UnicodeDecodeError) as problem:
+        reason = getattr(problem, "strerror", None) or "it is not UTF-8 text"
+        raise SettingsError(
+            f"{name}_FILE names {file}, which cannot be read ({reason}); "
+            "correct the path, or let the account of this process read the file."
+        ) from problem
+    if not text:
+        raise SettingsError(f"{name}_FILE names {file}, which is empty; write the value into it.")
+    return text

@@ -17,31 +17,59 @@ from storage.errors import SettingsError
 
 T = TypeVar("T")
 SHORTEST_LEASE_SECONDS = 2.0
+FILE = "_FILE"
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
 
 
 def setting(env: str, doc: str, default: Any = dataclasses.MISSING, *, secret: bool = False) -> Any:
-    """A dataclass field read from the variable `env`; `doc` is its line in the README's settings table."""
-    return field(default=default, repr=not secret, metadata={"env": env, "doc": doc})
+    """A dataclass field read from the variable `env`; `doc` is its line in the README's settings table.
+
+    A `secret` stays out of every repr, and may lie in a file that `env` + `_FILE` names.
+    """
+    return field(default=default, repr=not secret, metadata={"env": env, "doc": doc, "secret": secret})
 
 
 def read_settings(cls: type[T], env: Mapping[str, str] | None = None) -> T:
     """An instance of the dataclass `cls` with every field taken from the environment, or its default.
 
     Understands str, int, float, bool, Path, StrEnum, tuple[str, ...] (comma-separated) and `| None` of these.
-    An empty variable counts as unset. Raises SettingsError for a missing or unusable value.
+    An empty variable counts as unset. Raises SettingsError for a missing or unusable value, and for a secret whose
+    file cannot be used.
     """
     source = os.environ if env is None else env
     hints = typing.get_type_hints(cls)
     values: dict[str, Any] = {}
     for item in dataclasses.fields(cls):  # type: ignore[arg-type]
         name = item.metadata["env"]
-        raw = source.get(name, "")
+        raw = secret_text(name, source) if item.metadata["secret"] else source.get(name, "")
         if raw != "":
             values[item.name] = _convert(name, raw, hints[item.name])
         elif item.default is dataclasses.MISSING:
             raise SettingsError(f"{name} is not set. It is needed: {item.metadata['doc']}")
     return cls(**values)
+
+
+def secret_text(name: str, source: Mapping[str, str]) -> str:
+    """The secret that `name` holds, or the file that `name` + `_FILE` names, without its last line end; "" for neither.
+
+    Raises SettingsError if both are set, and for a file that cannot be read or is empty.
+    """
+    value, file = source.get(name, ""), source.get(name + FILE, "")
+    if not file:
+        return value
+    if value:
+        raise SettingsError(f"{name} and {name}{FILE} are both set; keep one of them.")
+    try:
+        text = Path(file).read_text("utf-8").removesuffix("\n").removesuffix("\r")
+    except (OSError, UnicodeDecodeError) as problem:
+        reason = getattr(problem, "strerror", None) or "it is not UTF-8 text"
+        raise SettingsError(
+            f"{name}{FILE} names {file}, which cannot be read ({reason}); "
+            "correct the path, or let the account of this process read the file."
+        ) from problem
+    if not text:
+        raise SettingsError(f"{name}{FILE} names {file}, which is empty; write the value into it.")
+    return text
 
 
 def _convert(name: str, raw: str, hint: Any) -> Any:
@@ -71,14 +99,18 @@ class StorageSettings:
     """Where the truth lives: database, object store and the Redis that rings."""
 
     database_url: str = setting(
-        "INPAINTD_DATABASE_URL", "SQL database: `postgresql://user:password@host/name` or `sqlite:///file.db`"
+        "INPAINTD_DATABASE_URL",
+        "SQL database: `postgresql://user:password@host/name` or `sqlite:///file.db`",
+        secret=True,
     )
-    redis_url: str = setting("INPAINTD_REDIS_URL", "Redis that carries the doorbell: `redis://host:6379/0`")
+    redis_url: str = setting(
+        "INPAINTD_REDIS_URL", "Redis that carries the doorbell: `redis://host:6379/0`", secret=True
+    )
     objects: str = setting("INPAINTD_OBJECTS", "where bytes are kept: `s3://bucket/prefix` or `file:///folder`")
     s3_endpoint: str | None = setting("INPAINTD_S3_ENDPOINT", "S3 endpoint; unset: Amazon's own", None)
     s3_region: str = setting("INPAINTD_S3_REGION", "S3 region", "us-east-1")
     s3_access_key: str | None = setting(
-        "INPAINTD_S3_ACCESS_KEY", "S3 access key; unset: boto3's usual chain of credentials", None
+        "INPAINTD_S3_ACCESS_KEY", "S3 access key; unset: boto3's usual chain of credentials", None, secret=True
     )
     s3_secret_key: str | None = setting("INPAINTD_S3_SECRET_KEY", "S3 secret key", None, secret=True)
     model: str | None = setting(

@@ -11,6 +11,7 @@ from producer.local import LocalStack
 from producer.settings import ProducerSettings, inherited_environment
 from safety.policy import load_policy
 from safety.settings import SafetySettings
+from storage.settings import secret_text
 
 # For somebody who tries it out on the own machine, where the stack listens alone; the environment has the last word.
 TRIAL = {"INPAINTD_TRY": "open", "INPAINTD_PREVIEW_EVERY": "4"}
@@ -31,7 +32,7 @@ def up(folder: Path, port: int | None) -> None:
     chosen = ProducerSettings.from_env().port if port is None else port
     load_policy(SafetySettings.from_env().policy)  # a broken one is named here, and not at the end of a child's log
     environment = TRIAL | inherited_environment()
-    redis_url = environment.get("INPAINTD_REDIS_URL") or None
+    redis_url = secret_text("INPAINTD_REDIS_URL", environment) or None
     stack = LocalStack(folder, chosen, devices=None, redis_url=redis_url, environment=environment)
     try:
         with interruptible(), stack:

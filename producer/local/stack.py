@@ -18,6 +18,7 @@ from producer.local_errors import ChildDied
 from producer.settings import inherited_environment
 from storage.database import Database, migrate
 from storage.key_store import SCOPES, KeyStore
+from storage.settings import FILE
 
 READY_SECONDS = 60.0
 LOOK_SECONDS = 0.25
@@ -88,7 +89,9 @@ class LocalStack:
         if redis_url is None:
             self._children["redis"], redis_url = start_redis(self.folder, environment)
         self.key = self._prepare_database()
-        environment = environment | self._settings(redis_url)
+        own = self._settings(redis_url)
+        # A secret that the caller keeps in a file would stand beside the stack's own.
+        environment = {name: value for name, value in environment.items() if name.removesuffix(FILE) not in own} | own
         with listen(self._port) as server:
             port = server.getsockname()[1]
             self.url = f"http://{LOOPBACK}:{port}"

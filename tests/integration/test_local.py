@@ -38,7 +38,8 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """What the programs run with: as much of a model as the API reads, so the workers start in vain."""
     model = model_folder(tmp_path_factory.mktemp("model") / "tiny-model")
     clean = {name: value for name, value in inherited_environment().items() if not name.startswith("INPAINTD_")}
-    return {**clean, "INPAINTD_MODEL": str(model), "INPAINTD_DEVICES": "cpu"}
+    # A secret of the caller's, in a file, which the stack's own must replace.
+    return {**clean, "INPAINTD_MODEL": str(model), "INPAINTD_DEVICES": "cpu", "INPAINTD_USER_SECRET_FILE": "/nowhere"}
 
 
 @pytest.fixture

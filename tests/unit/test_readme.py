@@ -32,7 +32,8 @@ def _row(item: dataclasses.Field[object]) -> str:
         shown = ""
     else:
         shown = f"`{','.join(default) if isinstance(default, tuple) else default}`"
-    return f"| `{item.metadata['env']}` | {shown} | {item.metadata['doc']} |"
+    name = f"`{item.metadata['env']}`" + (", `_FILE`" if item.metadata.get("secret") else "")
+    return f"| {name} | {shown} | {item.metadata['doc']} |"
 
 
 def test_the_settings_table_is_the_codes() -> None:

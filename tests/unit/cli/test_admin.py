@@ -64,6 +64,7 @@ def test_a_sound_deployment_gets_a_clean_bill(admin: Admin, tmp_path: Path) -> N
         ("model default", {"INPAINTD_MODEL": "no model"}, "INPAINTD_MODEL"),
         ("model photo", {"INPAINTD_MODELS": "photo=/nowhere.safetensors"}, "no such file"),
         ("settings", {"INPAINTD_MODELS": "photo"}, "alias=source"),
+        ("settings", {"INPAINTD_MARK_SECRET_FILE": "/nowhere"}, "both set"),
         ("policy", {"INPAINTD_POLICY": "/nowhere.yaml"}, "INPAINTD_POLICY"),
         ("mark secret", {"INPAINTD_MARK_SECRET": ""}, "INPAINTD_MARK_SECRET"),
         ("signing keys", {"INPAINTD_CREDENTIALS_DIR": ""}, "INPAINTD_CREDENTIALS_DIR"),
