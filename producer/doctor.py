@@ -23,6 +23,11 @@ from storage.schema import current_revision, needed_revision
 from storage.settings import StorageSettings, folder_of
 
 REDIS_SECONDS = 3.0
+AUTHORITIES = {
+    "database": "sslrootcert in INPAINTD_DATABASE_URL",
+    "redis": "INPAINTD_REDIS_CA",
+    "objects": "INPAINTD_S3_CA",
+}
 LOW_DISK_BYTES, NO_DISK_BYTES = 5 * 10**9, 200 * 10**6
 
 
@@ -120,6 +125,8 @@ def _found(what: str, look: Callable[[], str], advice: str) -> Finding:
         return Finding(what, Outcome.FAIL, str(error))
     except Exception as error:  # noqa: BLE001  (each driver has errors of its own; all of them mean: not well)
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if "certificate verify failed" in reason and "mismatch" not in reason:
+            advice = f"name the authority of its certificate by {AUTHORITIES.get(what, 'its setting')}"
         return Finding(what, Outcome.FAIL, f"{reason}: {advice}.")
 
 

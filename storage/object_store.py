@@ -199,6 +199,7 @@ class S3ObjectStore:
             region_name=settings.s3_region,
             aws_access_key_id=settings.s3_access_key,
             aws_secret_access_key=settings.s3_secret_key,
+            verify=None if settings.s3_ca is None else str(settings.s3_ca),
             config=Config(
                 signature_version="s3v4",
                 connect_timeout=3,

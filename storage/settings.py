@@ -14,6 +14,7 @@ from typing import Any, Self, TypeVar
 
 from storage.aliases import sources_of
 from storage.errors import SettingsError
+from storage.tls import check_authority, redis_address
 
 T = TypeVar("T")
 SHORTEST_LEASE_SECONDS = 2.0
@@ -100,14 +101,27 @@ class StorageSettings:
 
     database_url: str = setting(
         "INPAINTD_DATABASE_URL",
-        "SQL database: `postgresql://user:password@host/name` or `sqlite:///file.db`",
+        "SQL database: `postgresql://user:password@host/name?sslmode=verify-full&sslrootcert=ca.pem` or "
+        "`sqlite:///file.db`",
         secret=True,
     )
     redis_url: str = setting(
-        "INPAINTD_REDIS_URL", "Redis that carries the doorbell: `redis://host:6379/0`", secret=True
+        "INPAINTD_REDIS_URL", "Redis that carries the doorbell: `redis://host:6379/0`; by TLS `rediss:`", secret=True
     )
     objects: str = setting("INPAINTD_OBJECTS", "where bytes are kept: `s3://bucket/prefix` or `file:///folder`")
+    redis_ca: Path | None = setting(
+        "INPAINTD_REDIS_CA", "PEM file of the authorities that Redis's certificate may be of; unset: the system's", None
+    )
+    redis_certificate: Path | None = setting(
+        "INPAINTD_REDIS_CERTIFICATE", "PEM certificate to show to a Redis that asks for one", None
+    )
+    redis_certificate_key: Path | None = setting("INPAINTD_REDIS_CERTIFICATE_KEY", "its private key", None)
     s3_endpoint: str | None = setting("INPAINTD_S3_ENDPOINT", "S3 endpoint; unset: Amazon's own", None)
+    s3_ca: Path | None = setting(
+        "INPAINTD_S3_CA",
+        "PEM file of the authorities that the endpoint's certificate may be of; unset: those of boto3",
+        None,
+    )
     s3_region: str = setting("INPAINTD_S3_REGION", "S3 region", "us-east-1")
     s3_access_key: str | None = setting(
         "INPAINTD_S3_ACCESS_KEY", "S3 access key; unset: boto3's usual chain of credentials", None, secret=True
@@ -137,7 +151,13 @@ class StorageSettings:
         if settings.lease_seconds < SHORTEST_LEASE_SECONDS:
             raise SettingsError(f"INPAINTD_LEASE_SECONDS must be {SHORTEST_LEASE_SECONDS:g} or more: beats take turns.")
         sources_of(settings.models, settings.model)  # raises for what cannot be a registry
-        return settings
+        check_authority("INPAINTD_S3_CA", settings.s3_ca)
+        files = {
+            "ca": settings.redis_ca,
+            "certificate": settings.redis_certificate,
+            "certificate_key": settings.redis_certificate_key,
+        }
+        return dataclasses.replace(settings, redis_url=redis_address(settings.redis_url, files))
 
     @property
     def sources(self) -> dict[str, str]:

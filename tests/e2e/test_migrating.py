@@ -19,9 +19,9 @@ from PIL import Image
 
 from storage.database import migrate
 from tests import servers
-from tests.contract.dialects.tls_front import tls_front
 from tests.service import Service, pixels, service, settings
 from tests.tls import certificate
+from tests.tls_front import tls_front
 
 PAGE = (Path(__file__).parents[2] / "docs" / "migrating.md").read_text()
 EXAMPLES = dict(re.findall(r"^## ([\w ]+)\n+```python\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL))

@@ -17,8 +17,8 @@ from producer.keeper.program import _courier
 from tests import servers
 from tests.contract.api.callers import tenant
 from tests.contract.api.serving import Stack, Tenant, running
-from tests.contract.dialects.tls_front import tls_front
 from tests.tls import certificate
+from tests.tls_front import tls_front
 
 __all__ = ["tenant"]
 
