@@ -26,6 +26,7 @@ from storage.logs import configure_logging
 from storage.settings import StorageSettings
 from worker.device_names import device_names
 from worker.settings import WorkerSettings, device_environment
+from worker.standing import remove
 
 log = structlog.get_logger(__name__)
 
@@ -57,8 +58,14 @@ class Fleet:
         the models for which it listens. Raises SettingsError."""
         self._program = program
         names = device_names(settings.devices)
+        if settings.pod and len(names) > 1:
+            raise SettingsError(
+                "INPAINTD_POD: a pod has one deletion cost, so it runs one device, "
+                f"and INPAINTD_DEVICES means {len(names)} here; give each GPU a pod of its own."
+            )
         self._members = [Member(f"{index}-{name}", name) for index, name in enumerate(names)]
         self._slots = settings.slots
+        self._ready_file = settings.ready_file
         self._queues = ",".join(map(queue_of, aliases))
         self._stop = threading.Event()
         self._told = 0
@@ -67,6 +74,7 @@ class Fleet:
         """Runs until SIGTERM or SIGINT, then drains every process; a second one hurries. Returns the exit status."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
+        remove(self._ready_file)  # an earlier fleet may have been killed
         while not self._stop.is_set():
             for member in self._members:
                 self._tend(member)
@@ -100,6 +108,7 @@ class Fleet:
         well = now - member.started > WELL_SECONDS
         member.backoff = FIRST_BACKOFF_SECONDS if well else min(member.backoff * 2, LONGEST_BACKOFF_SECONDS)
         member.due = now + member.backoff
+        remove(self._ready_file)  # the process that died could not
         log.error("worker_died", device=member.device, reason=reason, again_in=member.backoff)
 
     def _start(self, member: Member) -> subprocess.Popen[bytes]:

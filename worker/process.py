@@ -14,8 +14,10 @@ import structlog
 from storage.job import Job
 from worker.execution import Execution
 from worker.heartbeat import BEAT_SECONDS, Heartbeat
-from worker.settings import WorkerSettings
+from worker.pod import KubernetesPod
+from worker.settings import WorkerSettings, api_server
 from worker.slots import Slots
+from worker.standing import Standing
 from worker.tools import Tools
 
 log = structlog.get_logger(__name__)
@@ -39,6 +41,8 @@ class WorkerProcess:
         beat_seconds = min(BEAT_SECONDS, tools.leases.lease_seconds / BEATS_A_LEASE)
         self._heartbeat = Heartbeat(tools.leases, self.owner, beat_seconds, self._is_hung, self._end_hung)
         self._slots = Slots(self._claim, self._begin, lambda: tools.engine.alive, settings.slots)
+        pod = KubernetesPod(settings.pod, api_server()) if settings.pod else None
+        self._standing = Standing(lambda: self._slots.busy > 0, settings.ready_file, pod)
         self._times_told = itertools.count()
         self._drainer = threading.Thread(target=self._drain, name="drain")
 
@@ -46,6 +50,7 @@ class WorkerProcess:
         """Begins to work."""
         self._heartbeat.start()
         self._slots.start()
+        self._standing.ready()
         log.info("worker_started", owner=self.owner, models=list(self._models))
 
     def answer(self) -> None:
@@ -72,6 +77,7 @@ class WorkerProcess:
         log.info("worker_stopped", owner=self.owner)
 
     def _drain(self) -> None:
+        self._standing.leaving()
         if not self._slots.drain(self._grace_seconds):
             log.warning("worker_ends_hard", reason="a call does not end; its job was given back")
             # Interpreter and Celery would both wait for the thread that sits in that call.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 from storage.errors import SettingsError
@@ -67,6 +68,17 @@ class WorkerSettings:
         "an HTTP endpoint; the policy must ask for each by its name",
         (),
     )
+    ready_file: Path | None = setting(
+        "INPAINTD_READY_FILE",
+        "file that a worker makes once it takes jobs and removes before it stops, for probes; unset: none",
+        None,
+    )
+    pod: str | None = setting(
+        "INPAINTD_POD",
+        "name of the Kubernetes pod of this worker, annotated so that pods without a job are deleted first; it needs "
+        "a service account that may patch pods; unset: none",
+        None,
+    )
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Self:
@@ -75,6 +87,15 @@ class WorkerSettings:
         if settings.preview_every < 0:
             raise SettingsError("INPAINTD_PREVIEW_EVERY must be a number of steps, or 0 for no previews.")
         return settings
+
+
+def api_server(env: Mapping[str, str] | None = None) -> str:
+    """The address of the Kubernetes API server that the kubelet names. Raises SettingsError outside a pod."""
+    source = os.environ if env is None else env
+    host, port = source.get("KUBERNETES_SERVICE_HOST"), source.get("KUBERNETES_SERVICE_PORT", "443")
+    if not host:
+        raise SettingsError("INPAINTD_POD is set, but KUBERNETES_SERVICE_HOST is not: this is no pod; unset it.")
+    return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
 
 
 def device_environment(device: str) -> dict[str, str]:

@@ -34,12 +34,15 @@ def test_what_fits_the_grace_is_finished_and_the_rest_is_given_back_at_once(work
     assert workshop.types(long) == ["job.queued", "job.started", "job.queued"]
 
 
-def test_a_draining_worker_takes_nothing_new(workshop: Workshop) -> None:
-    running = workshop.submit(steps=30)
-    with workshop.worker("--step-seconds", "0.1", env=GRACE) as process:
+def test_a_draining_worker_takes_nothing_new_and_says_so(workshop: Workshop, tmp_path: Path) -> None:
+    running, ready = workshop.submit(steps=30), tmp_path / "ready"
+    with workshop.worker("--step-seconds", "0.1", env={**GRACE, "INPAINTD_READY_FILE": str(ready)}) as process:
         workshop.await_steps(running)
+        assert ready.exists()
         process.send_signal(signal.SIGTERM)
         late = workshop.submit()
+        workshop.await_row(running, lambda _: not ready.exists())
+        assert process.poll() is None, "before the last job has ended"
         assert process.wait(10) == 0
     assert workshop.row(running).state is JobState.SUCCEEDED
     assert workshop.row(late).attempt == 0

@@ -31,10 +31,14 @@ def test_every_process_listens_for_every_model(monkeypatch: pytest.MonkeyPatch) 
     assert command[command.index("--queues") + 1] == "inpaintd.default,inpaintd.photo"
 
 
-def test_a_process_that_dies_is_started_again_and_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_dies_is_started_again_and_the_others_go_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """Four devices; the third is killed. Processes that sleep stand in for workers."""
     monkeypatch.setattr(fleet_module, "FIRST_BACKOFF_SECONDS", 0.0)
-    fleet = Fleet(WorkerSettings(devices=("0", "1", "2", "3")))
+    ready = tmp_path / "ready"
+    ready.touch()
+    fleet = Fleet(WorkerSettings(devices=("0", "1", "2", "3"), ready_file=ready))
     started: list[str] = []
 
     def start(member: fleet_module.Member) -> subprocess.Popen[bytes]:
@@ -54,6 +58,7 @@ def test_a_process_that_dies_is_started_again_and_the_others_go_on(monkeypatch: 
     while victim.process is None or victim.process.returncode is not None:
         fleet._tend(victim)
     assert started == ["0", "1", "2", "3", "2"]
+    assert not ready.exists(), "the one that was killed could not say so"
     assert all(process is not None and process.poll() is None for process in others)
     fleet._stop.set()
     assert fleet.run() == signal.SIGTERM
