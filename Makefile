@@ -7,11 +7,13 @@ RUNS ?= 1
 JOBS ?= 120
 FAULTS ?= 12
 SEED ?=
+MINUTES ?= 30
+ENGINE ?= null
 
 # Images of Python often set it, and then every program that is started here would compile all of its modules again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test chaos bench-queue bench-engine bench-watermark openapi check format install clean
+.PHONY: demo test chaos soak bench-queue bench-engine bench-watermark openapi check format install clean
 
 demo: $(INSTALLED)  ## start everything embedded, run real jobs, show a table and a contact sheet
 	HF_HUB_OFFLINE=1 $(BIN)/python -m producer.demo
@@ -22,6 +24,9 @@ test: $(INSTALLED)  ## the checks, then every test, with real Redis, PostgreSQL 
 
 chaos: $(INSTALLED)  ## random faults on a whole deployment, then the oracle: make chaos RUNS=10, or SEED=7 to repeat
 	$(BIN)/python -m tests.chaos --runs $(RUNS) --jobs $(JOBS) --faults $(FAULTS) $(if $(SEED),--seed $(SEED))
+
+soak: $(INSTALLED)  ## steady work with a fault a minute, watched for what grows: make soak MINUTES=3, or ENGINE=pocket
+	HF_HUB_OFFLINE=1 $(BIN)/python -m tests.soak --minutes $(MINUTES) --engine $(ENGINE) $(if $(SEED),--seed $(SEED))
 
 bench-queue: $(INSTALLED)  ## the queue beside Celery and procrastinate
 	$(BIN)/python -m pip install --quiet -c constraints.txt --group bench

@@ -76,6 +76,12 @@ class Postgres:
     uri: str
     server: Any
 
+    @property
+    def pid(self) -> int | None:
+        """The process above all others of the server; None while it is down."""
+        found = self.server.get_pid()
+        return None if found is None else int(found)
+
     def restart(self, mode: str = "fast") -> None:
         """Stops it and starts it again."""
         self.stop(mode)

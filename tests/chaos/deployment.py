@@ -6,7 +6,7 @@ import contextlib
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +23,7 @@ from tests.chaos.processes import Supervised
 from tests.service import settings
 
 LEASE_SECONDS = 3
+SLOTS = 8
 TENANTS = ("ant", "bee", "cat")
 START_SECONDS = 60.0
 
@@ -46,8 +47,12 @@ class Deployment:
 
 
 @contextmanager
-def deployment(folder: Path, step_seconds: float) -> Iterator[Deployment]:
-    """A running deployment that takes jobs; everything is ended at the end of the block."""
+def deployment(folder: Path, worker: Sequence[str], copies: int = 2) -> Iterator[Deployment]:
+    """A running deployment that takes jobs; everything is ended at the end of the block.
+
+    `worker` is the module that runs as each worker process, and what stands before Celery's arguments; of workers and
+    keepers there are `copies`.
+    """
     with contextlib.ExitStack() as stack:
         postgres = stack.enter_context(servers.postgres())
         database_url = stack.enter_context(servers.fresh_database(postgres.uri, "chaos"))
@@ -70,9 +75,11 @@ def deployment(folder: Path, step_seconds: float) -> Iterator[Deployment]:
         ]
         programs += [
             Supervised(f"keeper-{number}", [sys.executable, "-m", "producer.cli", "keeper"], env, folder)
-            for number in (1, 2)
+            for number in range(1, copies + 1)
         ]
-        programs += [Supervised(f"worker-{number}", _worker(number, step_seconds), env, folder) for number in (1, 2)]
+        programs += [
+            Supervised(f"worker-{number}", _worker(number, worker), env, folder) for number in range(1, copies + 1)
+        ]
         for program in programs:
             stack.callback(program.close)
         made = Deployment(
@@ -88,9 +95,9 @@ def deployment(folder: Path, step_seconds: float) -> Iterator[Deployment]:
         yield made
 
 
-def _worker(number: int, step_seconds: float) -> list[str]:
-    command = [sys.executable, "-m", "tests.null_worker", "--step-seconds", str(step_seconds)]
-    command += ["--quiet", "worker", "--pool", "threads", "--concurrency", "8", "--queues", queue_of("default")]
+def _worker(number: int, program: Sequence[str]) -> list[str]:
+    command = [sys.executable, "-m", *program, "--quiet", "worker", "--pool", "threads"]
+    command += ["--concurrency", str(SLOTS), "--queues", queue_of("default")]
     return [*command, "--hostname", f"chaos-{number}@%h", "--without-gossip", "--without-mingle"]
 
 

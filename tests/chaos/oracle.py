@@ -45,6 +45,10 @@ class Oracle:
         """The part that SQL alone can tell: each job ended once, and was started as often as its row says."""
         return [f"{row.id}: {problem}" for row in self._rows.values() for problem in self._problems_of(row)]
 
+    def doubled(self, sent: int) -> list[str]:
+        """A sentence where more jobs are there than were sent: a copy of a request became a job of its own."""
+        return [f"{len(self._rows)} jobs are there, of {sent} that were sent"] if len(self._rows) > sent else []
+
     def outcomes(self) -> Counter[str]:
         """How many jobs ended how."""
         return Counter(f"failed {row.error['code']}" if row.error else str(row.state) for row in self._rows.values())

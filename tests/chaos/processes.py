@@ -26,6 +26,11 @@ class Supervised:
         self._watcher = threading.Thread(target=self._watch, name=f"watch-{name}", daemon=True)
         self._watcher.start()
 
+    @property
+    def pid(self) -> int:
+        """The process that runs now, or the last one; each has its own."""
+        return self._process.pid
+
     def send(self, number: signal.Signals) -> None:
         """Sends a signal to the program and its children; one that has just ended gets none."""
         try:

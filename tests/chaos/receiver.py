@@ -11,6 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from random import Random
 from typing import Any
 
+from storage.job import TERMINAL
+
 
 class Receiver:
     """What came in: the webhook ids for each (job, event type)."""
@@ -29,12 +31,19 @@ class Receiver:
         return 500 if luck <= 0.05 else None if luck <= 0.1 else 204
 
     def problems(self, ended: dict[str, str]) -> list[str]:
-        """A sentence for each webhook that is missing or came under two ids; `ended` maps job ids to their states."""
+        """A sentence for each webhook that is missing, came under two ids or tells of another end.
+
+        `ended` maps job ids to their states.
+        """
+        with self._lock:
+            came = dict(self.ids)
         found = []
         for job_id, state in ended.items():
-            ids = self.ids.get((job_id, f"job.{state}"), set())
+            ids = came.get((job_id, f"job.{state}"), set())
             if len(ids) != 1:
                 found.append(f"{job_id}: the webhook of job.{state} came under {len(ids)} ids")
+            others = [end for end in TERMINAL if end != state and (job_id, f"job.{end}") in came]
+            found += [f"{job_id}: is {state}, and a webhook told of job.{end}" for end in others]
         return found
 
 

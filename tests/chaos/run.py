@@ -25,7 +25,7 @@ from tests.chaos.receiver import Receiver, receiver
 from tests.chaos.records import Records, broken_chain
 from tests.chaos.stream import Stream
 
-STEP_SECONDS = 0.01
+WORKER = ("tests.null_worker", "--step-seconds", "0.01")
 SETTLE_SECONDS = 180.0
 # A keeper that was cut off before it could send leaves a delivery under its lease, and only after that is it sent.
 WEBHOOK_SECONDS = LEASE_SECONDS + 30.0
@@ -48,12 +48,12 @@ class Report:
 def run(folder: Path, seed: int, jobs: int, faults: int) -> Report:
     """Sends `jobs` jobs and injects `faults` faults, drawn from `seed`, spread over the stream."""
     began = time.monotonic()
-    with receiver(seed) as (webhook_url, received), deployment(folder, STEP_SECONDS) as made:
+    with receiver(seed) as (webhook_url, received), deployment(folder, WORKER) as made:
         stream = Stream(made, jobs, seed, webhook_url)
         stream.start()
         counted = _hurt(made, stream, Random(seed), jobs, faults)
         stream.join()
-        report = _examine(made, stream, received)
+        report = examine(made, stream, received)
     report.seed, report.faults, report.seconds = seed, counted, time.monotonic() - began
     return report
 
@@ -71,7 +71,8 @@ def _hurt(made: Deployment, stream: Stream, rng: Random, jobs: int, faults: int)
     return counted
 
 
-def _examine(made: Deployment, stream: Stream, received: Receiver) -> Report:
+def examine(made: Deployment, stream: Stream, received: Receiver) -> Report:
+    """Waits until every job has ended and every webhook has come, then asks the oracle."""
     database, objects = Database(made.database_url), open_object_store(made.storage)
     try:
         oracle = _settled(database)
@@ -84,7 +85,13 @@ def _examine(made: Deployment, stream: Stream, received: Receiver) -> Report:
             seconds=0.0,
             outcomes=found.outcomes(),
             attempts=found.attempts(),
-            problems=found.problems(stream.accepted, objects) + late + _unproven(database, stream),
+            problems=[
+                *stream.wrong,
+                *found.doubled(stream.sent),
+                *found.problems(stream.accepted, objects),
+                *late,
+                *_unproven(database, stream),
+            ],
         )
     finally:
         database.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -29,16 +30,21 @@ def pictures() -> tuple[str, str]:
 
 
 class Stream:
-    """Sends `count` jobs; `accepted` holds the ids that callers were told of."""
+    """Sends `count` jobs; `accepted` holds the ids that callers were told of, `wrong` what they were told instead."""
 
-    def __init__(self, deployment: Deployment, count: int, seed: int, webhook_url: str) -> None:
+    def __init__(
+        self, deployment: Deployment, count: int, seed: int, webhook_url: str, pace: Callable[[], None] = lambda: None
+    ) -> None:
+        """`pace()` returns when the next job may be sent."""
         self.accepted: set[str] = set()
         self.hooked: set[str] = set()
-        self.given_up = 0
+        self.wrong: list[str] = []
+        self.given_up: list[int] = []
         self._deployment = deployment
         self._count = count
         self._seed = seed
         self._webhook_url = webhook_url
+        self._pace = pace
         self._numbers = itertools.count()
         self._image, self._mask = pictures()
         self._threads = [
@@ -48,12 +54,16 @@ class Stream:
     @property
     def sent(self) -> int:
         """Jobs that were answered or given up."""
-        return len(self.accepted) + self.given_up
+        return len(self.accepted) + len(self.wrong) + len(self.given_up)
 
     def start(self) -> None:
         """Begins to send."""
         for thread in self._threads:
             thread.start()
+
+    def stop(self) -> None:
+        """Begins no more jobs, however many were asked for."""
+        self._count = 0
 
     def join(self) -> None:
         """Returns when every job was sent."""
@@ -66,21 +76,30 @@ class Stream:
         headers = {"Authorization": f"Bearer {key}"}
         with httpx.Client(base_url=self._deployment.url, headers=headers, timeout=20) as http:
             while (number := next(self._numbers)) < self._count:
+                self._pace()
                 self._send(http, rng, number)
 
     def _send(self, http: httpx.Client, rng: Random, number: int) -> None:
         body, patient = self._body(rng), rng.random() < 0.9
         headers = {"Idempotency-Key": f"{self._seed}-{number}"}
-        while (job := _post(http, body, headers)) is None:
+        while (answer := _post(http, body, headers)) is None:
             if not patient:
-                self.given_up += 1  # it may be there all the same, and then it must end like any other
+                self.given_up.append(number)  # it may be there all the same, and then it must end like any other
                 return
             time.sleep(RETRY_SECONDS)
-        self.accepted.add(job["id"])
+        if answer.status_code != 202:
+            self.wrong.append(f"a valid job was refused: {answer.status_code} {answer.text}")
+        elif (job := answer.json())["id"] in self.accepted:
+            self.wrong.append(f"{job['id']} was the answer to two requests")
+        else:
+            self._after(http, rng, body, job["id"])
+
+    def _after(self, http: httpx.Client, rng: Random, body: dict[str, Any], job_id: str) -> None:
+        self.accepted.add(job_id)
         if "webhook_url" in body:
-            self.hooked.add(job["id"])
+            self.hooked.add(job_id)
         if rng.random() < 0.05:
-            _cancel(http, job["id"])
+            _cancel(http, job_id)
 
     def _body(self, rng: Random) -> dict[str, Any]:
         body: dict[str, Any] = {"image": self._image, "mask": self._mask, "prompt": "a red circle", "steps": STEPS}
@@ -92,17 +111,13 @@ class Stream:
         return body
 
 
-def _post(http: httpx.Client, body: dict[str, Any], headers: dict[str, str]) -> dict[str, Any] | None:
+def _post(http: httpx.Client, body: dict[str, Any], headers: dict[str, str]) -> httpx.Response | None:
+    """The answer; None where a caller tries again."""
     try:
         answer = http.post("/v1/jobs", json=body, headers=headers)
     except httpx.TransportError:
         return None
-    if answer.status_code >= 500 or answer.status_code == 429:
-        return None
-    if answer.status_code != 202:
-        raise AssertionError(f"a valid job was refused: {answer.status_code} {answer.text}")
-    job: dict[str, Any] = answer.json()
-    return job
+    return None if answer.status_code >= 500 or answer.status_code == 429 else answer
 
 
 def _cancel(http: httpx.Client, job_id: str) -> None:

@@ -1,0 +1,150 @@
+"""One soak: the capacity is measured, then jobs arrive at a share of it, with a fault every so often, watched."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import sqlalchemy as sa
+
+from storage.database import Database
+from storage.job import TERMINAL, JobState
+from storage.tables import jobs
+from tests.chaos.deployment import SLOTS, Deployment, deployment
+from tests.chaos.faults import FAULTS
+from tests.chaos.oracle import Oracle
+from tests.chaos.receiver import Receiver, receiver
+from tests.chaos.run import Report, examine
+from tests.chaos.stream import Stream
+from tests.soak.ledger import Row, bounds, judged, problems
+from tests.soak.pace import Pace
+from tests.soak.visitors import Visitor, visiting
+from tests.soak.watch import watching
+
+ENDLESS = 10**9
+LOOK_SECONDS = 0.1
+# The first callers find idle programs, whose pace is not that of busy ones.
+RAMP_SHARE = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`worker` as of tests.chaos.deployment; `load` is the share of the capacity at which jobs arrive, and `share` what
+    may be added to memory, files and connections."""
+
+    seed: int
+    seconds: float
+    worker: tuple[str, ...]
+    load: float = 0.7
+    fault_seconds: float = 60.0
+    capacity_seconds: float = 20.0
+    sample_seconds: float = 5.0
+    share: float = 0.05
+    copies: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What happened. `problems` is empty when nothing grew and every promise held; rates are jobs a second."""
+
+    capacity: float
+    rate: float
+    visits: int
+    rows: list[Row]
+    report: Report
+    problems: list[str]
+
+
+def soak(folder: Path, plan: Plan, say: Callable[[str], None]) -> Outcome:
+    """Runs `plan`; `say` is told what happens while it does."""
+    began = time.monotonic()
+    with receiver(plan.seed) as (webhook_url, received), deployment(folder, plan.worker, plan.copies) as made:
+        with ExitStack() as stack:
+            watch = stack.enter_context(watching(made, plan.sample_seconds))
+            visitors = stack.enter_context(visiting(made, plan.seed))
+            pace = Pace()
+            stream = Stream(made, ENDLESS, plan.seed, webhook_url, pace)
+            stream.start()
+            capacity = _capacity(made, pace, plan)
+            pace.steady(plan.load * capacity)
+            say(f"capacity {capacity:.1f} jobs a second; now {plan.load * capacity:.1f} arrive")
+            faults = _hurt(made, plan, say)
+            stream.stop()
+            stream.join()
+        report = _told(made, stream, received, visitors)
+    report.seed, report.faults, report.seconds = plan.seed, faults, time.monotonic() - began
+    rows = judged(watch.tracks, bounds(plan.seconds, plan.load * capacity, plan.share))
+    visits = sum(one.visits for one in visitors)
+    return Outcome(capacity, plan.load * capacity, visits, rows, report, [*problems(rows), *report.problems])
+
+
+def _capacity(made: Deployment, pace: Pace, plan: Plan) -> float:
+    """Jobs that end in a second while there is always work for every slot, and as much waiting."""
+    database = Database(made.database_url)
+    try:
+        counted = []
+        for _ in _looks(plan.capacity_seconds):
+            waiting, ended = _counts(database)
+            counted.append((time.monotonic(), ended))
+            if waiting < 2 * SLOTS * plan.copies:
+                pace.room.set()
+            else:
+                pace.room.clear()
+    finally:
+        database.close()
+    (begun, before), (over, after) = counted[int(len(counted) * RAMP_SHARE)], counted[-1]
+    return max(0.1, (after - before) / (over - begun))
+
+
+def _looks(seconds: float) -> Iterator[None]:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        yield
+        time.sleep(LOOK_SECONDS)
+
+
+def _counts(database: Database) -> tuple[int, int]:
+    with database.reading() as connection:
+        counted = connection.execute(sa.select(jobs.c.state, sa.func.count().label("n")).group_by(jobs.c.state)).all()
+    by_state = {row.state: row.n for row in counted}
+    waiting = by_state.get(JobState.QUEUED, 0) + by_state.get(JobState.RUNNING, 0)
+    return waiting, sum(count for state, count in by_state.items() if state in TERMINAL)
+
+
+def _hurt(made: Deployment, plan: Plan, say: Callable[[str], None]) -> Counter[str]:
+    """A fault in the middle of every `fault_seconds`. Every kind comes once before any comes again."""
+    rng, began = Random(plan.seed), time.monotonic()
+    counted: Counter[str] = Counter()
+    deck: list[str] = []
+    due = plan.fault_seconds / 2
+    while due < plan.seconds:
+        deck = deck or rng.sample(list(FAULTS), len(FAULTS))
+        time.sleep(max(0.0, began + due - time.monotonic()))
+        name = deck.pop()
+        say(f"{due / 60:5.1f} min: {name}")
+        FAULTS[name][1](made, rng)
+        counted[name] += 1
+        due += plan.fault_seconds
+    time.sleep(max(0.0, began + plan.seconds - time.monotonic()))
+    return counted
+
+
+def _told(made: Deployment, stream: Stream, received: Receiver, visitors: list[Visitor]) -> Report:
+    """The oracle's report, and what callers were told that is not so."""
+    report = examine(made, stream, received)
+    database = Database(made.database_url)
+    try:
+        states = Oracle(database).states()
+    finally:
+        database.close()
+    for visitor in visitors:
+        report.problems += visitor.problems
+        for job_id, told in visitor.ends.items():
+            if states.get(job_id) != told:
+                report.problems.append(f"{job_id}: a caller was told {told}, and it is {states.get(job_id)}")
+    return report
