@@ -4,6 +4,7 @@ ProducerError
 ├── NotHeld        a decision on a job that does not wait for one
 ├── NotAppealable  an appeal against what was not refused, or no longer stands open to one
 ├── NotAllowed     something that a moderator's role does not do
+├── ErasureUnfinished  an erasure that is not done, or not on record
 └── Refusal        a request that cannot be carried out, with a stable code and a sentence for its sender
     └── ComeAgain  the same request may do in a few seconds
 """
@@ -28,6 +29,10 @@ class NotAppealable(ProducerError):
 
 class NotAllowed(ProducerError):
     """The moderator's role does not do this."""
+
+
+class ErasureUnfinished(ProducerError):
+    """Jobs that are to be erased still run, or no erasure of this id is on record."""
 
 
 @dataclass(frozen=True, slots=True)

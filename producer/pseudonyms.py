@@ -15,3 +15,8 @@ def pseudonym(secret: str, tenant_id: str, user: str) -> str:
     """
     digest = hmac.new(secret.encode(), f"{tenant_id}\0{user}".encode(), hashlib.sha256)
     return f"{PREFIX}{digest.hexdigest()[:32]}"
+
+
+def known_as(secret: str, tenant_id: str, named: str) -> str:
+    """The pseudonym of an end-user who is `named` as the tenant does, or by the pseudonym itself."""
+    return named if named.startswith(PREFIX) else pseudonym(secret, tenant_id, named)

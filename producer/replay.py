@@ -76,7 +76,7 @@ def replay(records: Iterable[Record], policy: Policy) -> Iterator[Replayed]:
         said = content["record"]
         if said is None:
             yield Replayed(record.id, record.subject, "?", "?", None, why_not="the record was erased")
-        elif said["stage"] != AuditStage.REVIEW:
+        elif said["stage"] not in (AuditStage.REVIEW, AuditStage.ERASURE):
             yield _replayed(record, said, content["prompts"], policy)
 
 

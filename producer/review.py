@@ -116,7 +116,7 @@ class Reviewer:
         Raises JobNotFound, and NotAppealable where the job was not refused or its pictures are gone.
         """
         job = self.store.get(job_id)
-        if job.state is not JobState.BLOCKED or job.erased_at is not None:
+        if job.state is not JobState.BLOCKED or not job.has_inputs:
             raise NotAppealable(f"The job {job_id} cannot run again: it was not refused, or its pictures were erased.")
         verdict = Verdict.from_dict(job.safety)
         freed = replace(verdict, action=Action.ALLOW).waiving(verdict.overturnable)

@@ -128,7 +128,7 @@ class _Told:
 
 
 def _entries(job: Job) -> list[_Entry]:
-    shown = shown_images(job) if job.erased_at is None else ()
+    shown = shown_images(job) if job.has_results else ()
     return [_Entry(job, image) for image in shown] or [_Entry(job, None)]
 
 

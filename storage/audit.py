@@ -25,6 +25,8 @@ class Stage(StrEnum):
     REVIEW = "review"
     """A person's decision on a job that was held."""
     BEHAVIOR = "behavior"
+    ERASURE = "erasure"
+    """Content that was erased on request: the subject is the erasure itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ class Decision:
 
     `action` is the policy's (allow, label, review, block) or a person's (approve, reject). `reason` is a code; a
     person's decision has one. `note` is a person's own words. `user` is the pseudonym of the tenant's end-user.
+    `erased` is the receipt of an erasure.
     """
 
     stage: Stage
@@ -102,6 +105,7 @@ class Decision:
     automated: bool = True
     reason: str | None = None
     note: str | None = None
+    erased: Mapping[str, Any] | None = None
 
     @classmethod
     def of_verdict(
@@ -139,6 +143,7 @@ class Decision:
             "actor": self.actor,
             "automated": self.automated,
             "reason": self.reason,
+            **({} if self.erased is None else {"erased": dict(self.erased)}),
         }
 
 

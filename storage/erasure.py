@@ -2,33 +2,85 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from storage.audit_tables import audit_records
+from storage.case_tables import case_skips, cases
 from storage.database import db_now
-from storage.tables import idempotency_keys, jobs
+from storage.job import TERMINAL
+from storage.retention import CONTENT, Kind
+from storage.tables import idempotency_keys, job_events, jobs
 from storage.webhook_tables import webhook_attempts, webhook_deliveries
 
 _NO_WORDS = {"prompt": "", "negative_prompt": ""}
 
 
 def forget_content(connection: sa.Connection, job_ids: Collection[str]) -> None:
-    """Takes prompts, the caller's metadata and name, imprint and fingerprint out of the rows of ended jobs, with all
-    answers and messages that carried them. The row itself, its states, costs and findings, stays for audit.
+    """Erases all content of ended jobs, and what people wrote about them. Their rows stay: states, costs, findings.
 
     The prompts in the audit record have a retention of their own; they go now only where the job's owner asked.
     """
-    _forget_messages(connection, job_ids)
-    _forget_answers(connection, job_ids)
-    columns = (jobs.c.id, jobs.c.params, jobs.c.receipt)
-    rows = connection.execute(sa.select(*columns).where(jobs.c.id.in_(job_ids))).all()
-    if rows:
-        connection.execute(_clearing(), [_cleared(row) for row in rows])
+    forget_kinds(connection, job_ids, CONTENT)
+    forget_words(connection, list(connection.scalars(sa.select(cases.c.id).where(cases.c.job_id.in_(job_ids)))))
     asked = sa.select(jobs.c.id).where(jobs.c.id.in_(job_ids), jobs.c.erase_asked_at.is_not(None))
     forget_prompts_on_record(connection, asked)
+
+
+def forget_kinds(connection: sa.Connection, job_ids: Collection[str], kinds: Collection[Kind]) -> None:
+    """Erases these kinds of content of ended jobs; the objects of inputs and results are gone already."""
+    if Kind.PROMPTS in kinds:
+        _forget_messages(connection, job_ids)
+        _forget_answers(connection, job_ids)
+        columns = (jobs.c.id, jobs.c.params, jobs.c.receipt)
+        rows = connection.execute(sa.select(*columns).where(jobs.c.id.in_(job_ids))).all()
+        if rows:
+            connection.execute(_clearing(), [_cleared(row) for row in rows])
+    if Kind.AUDIT in kinds:
+        forget_prompts_on_record(connection, sa.select(jobs.c.id).where(jobs.c.id.in_(job_ids)))
+    if Kind.EVENTS in kinds:
+        ends = [f"job.{state}" for state in TERMINAL]
+        on_the_way = sa.and_(job_events.c.job_id.in_(job_ids), job_events.c.type.not_in(ends))
+        connection.execute(sa.delete(job_events).where(on_the_way))
+    _note(connection, job_ids, [_NOTES[kind] for kind in sorted(CONTENT.intersection(kinds))])
+
+
+_NOTES = {Kind.INPUTS: "inputs_erased_at", Kind.RESULTS: "results_erased_at", Kind.PROMPTS: "prompts_erased_at"}
+
+
+def _note(connection: sa.Connection, job_ids: Collection[str], names: Sequence[str]) -> None:
+    """Says in the rows what they lost just now, and that nothing is left where they have lost all of it."""
+    if not names:
+        return
+    theirs = jobs.c.id.in_(job_ids)
+    now = {name: sa.func.coalesce(jobs.c[name], jobs.c.erased_at, db_now()) for name in names}
+    connection.execute(sa.update(jobs).where(theirs).values(now))
+    gone = sa.and_(theirs, jobs.c.erased_at.is_(None), *(jobs.c[name].is_not(None) for name in _NOTES.values()))
+    connection.execute(sa.update(jobs).where(gone).values(erased_at=db_now()))
+
+
+def has_words() -> sa.ColumnElement[bool]:
+    """Whether somebody's own words stand in a case."""
+    noted = (_note_of(column).is_not(None) for column in (cases.c.proposal, cases.c.ruling))
+    return sa.or_(cases.c.words.is_not(None), *noted)
+
+
+def forget_words(connection: sa.Connection, case_ids: Collection[str]) -> int:
+    """Takes callers' and moderators' own words out of these cases; what was decided, and why by code, stays."""
+    rows = connection.execute(sa.select(cases).where(cases.c.id.in_(case_ids))).all()
+    for row in rows:
+        rulings = {name: getattr(row, name) for name in ("proposal", "ruling")}
+        silent = {name: one | {"note": None} for name, one in rulings.items() if one is not None}
+        connection.execute(sa.update(cases).where(cases.c.id == row.id).values(words=None, **silent))
+    connection.execute(sa.delete(case_skips).where(case_skips.c.case_id.in_(case_ids)))
+    return len(rows)
+
+
+def _note_of(ruling: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    note: sa.ColumnElement[Any] = ruling["note"].as_string()
+    return note
 
 
 def forget_prompts_on_record(connection: sa.Connection, which: sa.Select[Any]) -> None:
@@ -59,7 +111,6 @@ def _clearing() -> sa.Update:
         "custom_id": None,
         "imprint": sa.null(),
         "fingerprint": None,
-        "erased_at": sa.func.coalesce(jobs.c.erased_at, db_now()),
     }
     return sa.update(jobs).where(jobs.c.id == sa.bindparam("its_id")).values(values)
 

@@ -220,6 +220,18 @@ class Job:
     replaces: str | None = None
     line: int | None = None
     custom_id: str | None = None
+    inputs_erased_at: datetime | None = None
+    results_erased_at: datetime | None = None
+
+    @property
+    def has_inputs(self) -> bool:
+        """Whether its picture and mask were not erased."""
+        return self.erased_at is None and self.inputs_erased_at is None
+
+    @property
+    def has_results(self) -> bool:
+        """Whether the images it made, if any, were not erased."""
+        return self.erased_at is None and self.results_erased_at is None
 
     @property
     def is_released(self) -> bool:

@@ -152,6 +152,7 @@ class _Claims:
 
 # What a Job is made of, and nothing that only the queue needs: a claim returns many rows.
 _UNREAD = {"cost", "model_alias", "not_before", "lease_owner", "lease_expires_at", "fingerprint", "webhook_id"}
+_UNREAD |= {"prompts_erased_at", "format"}
 _CLAIMED = [column for column in jobs.c if column.name not in _UNREAD]
 
 # Statements are built once: putting one together costs more than running it.

@@ -261,6 +261,28 @@ class S3ObjectStore:
             headers["x-amz-checksum-sha256"] = place["ChecksumSHA256"]
         return UploadLink(self._client.generate_presigned_url("put_object", Params=place, ExpiresIn=seconds), headers)
 
+    @property
+    def prefix(self) -> str:
+        """What stands before every key: empty, or a path with a slash at its end."""
+        return self._prefix
+
+    def lifecycle(self) -> list[dict[str, Any]]:
+        """The lifecycle rules of the whole bucket. Raises ObjectStoreUnavailable, also where a server knows none."""
+        try:
+            answer = self._client.get_bucket_lifecycle_configuration(Bucket=self._bucket)
+        except ClientError as problem:
+            if problem.response.get("Error", {}).get("Code") == "NoSuchLifecycleConfiguration":
+                return []
+            raise ObjectStoreUnavailable(f"the object store tells no lifecycle rules: {problem}") from problem
+        if "Rules" not in answer:
+            raise ObjectStoreUnavailable("the object store knows no lifecycle rules; leave erasing to the keeper")
+        return list(answer["Rules"])
+
+    def set_lifecycle(self, rules: list[dict[str, Any]]) -> None:
+        """Replaces the lifecycle rules of the whole bucket. Raises ObjectStoreUnavailable."""
+        wanted = {"Bucket": self._bucket, "LifecycleConfiguration": {"Rules": rules}}
+        _call(lambda: self._client.put_bucket_lifecycle_configuration(**wanted))
+
     def ping(self) -> None:
         """Raises ObjectStoreUnavailable when the bucket does not answer or is not there."""
         try:

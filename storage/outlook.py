@@ -104,6 +104,6 @@ def _rounded(seconds: float | None) -> float | None:
 
 def _last_ended() -> sa.Select[tuple[object, ...]]:
     columns = (jobs.c.model_alias, jobs.c.state, jobs.c.cost, jobs.c.started_at, jobs.c.finished_at)
-    # The condition of ix_jobs_kept, which is read from its end.
+    # Along ix_jobs_ended, from its end.
     ended = sa.and_(jobs.c.finished_at > db_now(-WINDOW_SECONDS), jobs.c.erased_at.is_(None))
     return sa.select(*columns).where(ended).order_by(jobs.c.finished_at.desc()).limit(SAMPLE)

@@ -9,10 +9,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from storage.batch_tables import batches
+from storage.case_tables import cases
 from storage.database import Database, db_now
-from storage.erasure import forget_content
+from storage.erasure import forget_content, forget_kinds, forget_words, has_words
 from storage.job import Job, JobState
+from storage.job_store import FINISH
 from storage.mark_tables import marks
+from storage.moves import apply
+from storage.retention import Group, Kind, Rule
+from storage.retention_rules import Place, place_of, reach
 from storage.rows import job_of
 from storage.tables import Moment, files, idempotency_keys, jobs, uploads
 from storage.upload_store import Upload
@@ -26,7 +32,20 @@ class EndedJob:
     """An ended job with the keys of all objects that are its own: inputs that were sent with it, and its images."""
 
     id: str
-    keys: list[str]
+    inputs: list[str]
+    results: list[str]
+
+    def keys(self, kinds: Collection[Kind]) -> list[str]:
+        """Those of the objects that are of these kinds."""
+        return [*(self.inputs if Kind.INPUTS in kinds else ()), *(self.results if Kind.RESULTS in kinds else ())]
+
+
+@dataclass(frozen=True, slots=True)
+class DuePage:
+    """Jobs for which a rule's time has come, and the place that is reached with them."""
+
+    jobs: list[EndedJob]
+    place: Place | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +86,17 @@ class RetentionStore:
             now: datetime = connection.execute(sa.select(sa.type_coerce(db_now(), Moment))).scalar_one()
         return now
 
-    def ended(self, *, older_than_days: float, limit: int) -> list[EndedJob]:
-        """Up to `limit` jobs that ended longer ago than that and were not erased yet, oldest first."""
-        old = sa.and_(jobs.c.finished_at < db_now(-older_than_days * _DAY), jobs.c.erased_at.is_(None))
-        statement = sa.select(jobs).where(old).order_by(jobs.c.finished_at).limit(limit)
+    def due(self, rule: Rule, *, limit: int) -> DuePage:
+        """The next `limit` jobs for which the time of `rule` has come, in the order in which they ended."""
+        old = sa.and_(jobs.c.finished_at < db_now(-rule.days * _DAY), rule.group.has(jobs.c.tenant_id))
         with self._database.reading() as connection:
-            return [ended_job(job_of(row)) for row in connection.execute(statement)]
+            place = place_of(connection, rule)
+            after = sa.true() if place is None else _behind(place)
+            statement = sa.select(jobs).where(old, after).order_by(jobs.c.finished_at, jobs.c.id).limit(limit)
+            found = [job_of(row) for row in connection.execute(statement)]
+        last = found[-1] if found else None
+        end = None if last is None or last.finished_at is None else Place(last.finished_at, last.id)
+        return DuePage([ended_job(job) for job in found], end)
 
     def asked(self, *, limit: int) -> list[EndedJob]:
         """Up to `limit` ended jobs whose owner asked for their content to be erased and which still have it."""
@@ -88,13 +112,47 @@ class RetentionStore:
         with self._database.transaction() as connection:
             forget_content(connection, job_ids)
 
-    def files(self, *, older_than_days: float, after: str, limit: int) -> FilePage:
-        """The next `limit` files by id after `after`: those older than that which no unfinished job refers to.
+    def carry_out(self, rule: Rule, page: DuePage) -> None:
+        """Erases of these jobs what `rule` names, once their objects of these kinds are gone, and notes how far it is.
+
+        A job that was gone through before loses nothing more.
+        """
+        if page.place is None:
+            return
+        with self._database.transaction() as connection:
+            forget_kinds(connection, [job.id for job in page.jobs], rule.kinds)
+            reach(connection, rule, page.place)
+
+    def forget_words_of_cases(self, rule: Rule, *, limit: int) -> int:
+        """Takes what people wrote out of up to `limit` cases that were decided longer ago; how many."""
+        old = sa.and_(cases.c.decided_at < db_now(-rule.days * _DAY), rule.group.has(cases.c.tenant_id), has_words())
+        chosen = sa.select(cases.c.id).where(old).order_by(cases.c.decided_at).limit(limit)
+        with self._database.transaction() as connection:
+            return forget_words(connection, list(connection.scalars(chosen)))
+
+    def forget_metadata_of_batches(self, rule: Rule, *, limit: int) -> int:
+        """Empties the `metadata` of up to `limit` batches that ended longer ago; how many."""
+        old = sa.and_(batches.c.finished_at < db_now(-rule.days * _DAY), rule.group.has(batches.c.tenant_id))
+        chosen = sa.select(batches.c.id).where(old, batches.c.metadata != {}).limit(limit)
+        with self._database.transaction() as connection:
+            emptied = sa.update(batches).where(batches.c.id.in_(chosen)).values(metadata={})
+            return connection.execute(emptied).rowcount
+
+    def expire_held(self, rule: Rule) -> int:
+        """Ends jobs that were sent longer ago and still wait for a person; what lies in quarantine is then nobody's."""
+        waiting = sa.and_(jobs.c.state == sa.literal_column("'held'"), jobs.c.created_at < db_now(-rule.days * _DAY))
+        values: dict[str, Any] = {**FINISH, "state": JobState.EXPIRED, "images": []}
+        with self._database.transaction() as connection:
+            return len(apply(connection, sa.and_(waiting, rule.group.has(jobs.c.tenant_id)), values, "job.expired"))
+
+    def files(self, *, group: Group, older_than_days: float, after: str, limit: int) -> FilePage:
+        """The next `limit` files of `group` by id after `after`: those older than that which no unfinished job needs.
 
         Ids sort by age, so that pages end at the first file that is too young, however many come behind it.
         """
         old = (files.c.created_at < db_now(-older_than_days * _DAY)).label("old")
-        page = sa.select(files.c.id, files.c.key, old).where(files.c.id > after).order_by(files.c.id).limit(limit)
+        theirs = sa.and_(files.c.id > after, group.has(files.c.tenant_id))
+        page = sa.select(files.c.id, files.c.key, old).where(theirs).order_by(files.c.id).limit(limit)
         with self._database.reading() as connection:
             rows = connection.execute(page).all()
             used = _used(connection, [row.key for row in rows if row.old])
@@ -153,7 +211,12 @@ def ended_job(job: Job) -> EndedJob:
     inputs = [key for key in (job.image_key, job.mask_key) if key is not None]
     # An uploaded file may serve many jobs; it goes by its own age.
     own = [key for key in inputs if not key.rpartition("/")[2].startswith("file_")]
-    return EndedJob(job.id, own + [image.key for image in job.images])
+    return EndedJob(job.id, own, [image.key for image in job.images])
+
+
+def _behind(place: Place) -> sa.ColumnElement[bool]:
+    later = sa.or_(jobs.c.finished_at > place.finished_at, jobs.c.id > place.job_id)
+    return sa.and_(jobs.c.finished_at >= place.finished_at, later)
 
 
 def _used(connection: sa.Connection, keys: Sequence[str]) -> set[str]:

@@ -42,6 +42,8 @@ def job_of(row: Row[Any]) -> Job:
         deadline_at=row.deadline_at,
         erase_asked_at=row.erase_asked_at,
         erased_at=row.erased_at,
+        inputs_erased_at=row.inputs_erased_at,
+        results_erased_at=row.results_erased_at,
         imprint=row.imprint,
         withdrawn_at=row.withdrawn_at,
         replaces=row.replaces,

@@ -179,6 +179,12 @@ jobs = sa.Table(
     # When its owner asked for its content to be erased, and when that was done, for this reason or by its age.
     sa.Column("erase_asked_at", Moment),
     sa.Column("erased_at", Moment),
+    # The same for a part of its content that was kept for a shorter time, see storage/retention.py.
+    sa.Column("inputs_erased_at", Moment),
+    sa.Column("results_erased_at", Moment),
+    sa.Column("prompts_erased_at", Moment),
+    # How to read the row: see storage/formats.py.
+    sa.Column("format", sa.Integer, nullable=False, server_default="1"),
     # When its result was taken back by a person, and which job's overturned refusal it carries on.
     sa.Column("withdrawn_at", Moment),
     sa.Column("replaces", Id),
@@ -200,7 +206,7 @@ jobs = sa.Table(
     partial_index("ix_jobs_solo", "model_alias", "not_before", where="state = 'queued' AND solo"),
     partial_index("ix_jobs_tenant_queued", "tenant_id", where="state = 'queued'"),
     partial_index("ix_jobs_tenant_running", "tenant_id", where="state = 'running'"),
-    partial_index("ix_jobs_kept", "finished_at", where="finished_at IS NOT NULL AND erased_at IS NULL"),
+    partial_index("ix_jobs_ended", "finished_at", "id", where="finished_at IS NOT NULL"),
     # How a batch stands is a count in this index alone; whether it has ended, three looks into it.
     partial_index("ix_jobs_batch_state", "tenant_id", "batch", "state", where="batch IS NOT NULL"),
     partial_index("ix_jobs_held", "id", where="state = 'held'"),

@@ -13,6 +13,7 @@ from storage.case_store import CaseStore
 from storage.case_tables import cases
 from storage.database import Database, db_now
 from storage.ids import new_id
+from storage.job import Job
 from tests.jobs import new_job
 
 TRIAGE: dict[str, Any] = {
@@ -24,10 +25,10 @@ TRIAGE: dict[str, Any] = {
 }
 
 
-def open_case(database: Database, kind: CaseKind = CaseKind.HELD, **changes: Any) -> Case:
-    """A case about a job that nobody stored."""
+def open_case(database: Database, kind: CaseKind = CaseKind.HELD, about: Job | None = None, **changes: Any) -> Case:
+    """A case about a job, by default one that nobody stored."""
     case_id = new_id("case")
-    row = case_row(new_job("tnt_x"), kind, id=case_id, **{**TRIAGE, **changes})
+    row = case_row(about or new_job("tnt_x"), kind, id=case_id, **{**TRIAGE, **changes})
     with database.transaction() as connection:
         add_rows(connection, [row])
     return CaseStore(database).get(case_id)

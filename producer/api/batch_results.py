@@ -97,7 +97,7 @@ def _lines(jobs: BatchJobs, services: Services, *, links: bool) -> Iterator[byte
 
 
 def _line(job: Job, services: Services, *, links: bool) -> bytes:
-    asked_for = shown_images(job) if links and job.erased_at is None else ()
+    asked_for = shown_images(job) if links and job.has_results else ()
     found = [services.objects.presign(image.key, LINK_SECONDS) for image in asked_for]
     line = ResultLine(line=job.line, custom_id=job.custom_id, job=job_view(job, None), links=found)
     return line.model_dump_json().encode() + b"\n"

@@ -41,7 +41,7 @@ def download(
     if job.withdrawn_at is not None:
         raise Refusal("image_withdrawn", f"The images of {job.id} were taken back; `safety.statement` says why.")
     image = _find(job, n)
-    if job.erased_at is not None:
+    if not job.has_results:
         # Looked at first, because a link would be made for an object that is no longer there, too.
         raise _gone()
     link = services.objects.presign(image.key, LINK_SECONDS) if query.redirect else None
@@ -62,7 +62,7 @@ def _find(job: Job, n: str) -> ResultImage:
 def bytes_of(services: Services, job: Job, image: ResultImage) -> bytes:
     """The file of an image of `job`. Raises Refusal `image_gone`."""
     try:
-        if job.erased_at is None:
+        if job.has_results:
             return services.objects.get(image.key)
     except ObjectMissing:
         pass

@@ -32,6 +32,8 @@ COMMANDS = {
     "policy": "producer.cli.policy:policy",
     "banks": "producer.cli.banks:banks",
     "strikes": "producer.cli.strikes:strikes",
+    "erase": "producer.cli.erase:erase",
+    "storage": "producer.cli.storage:storage",
     "migrate": "producer.cli.admin:migrate",
     "doctor": "producer.cli.admin:doctor",
     "completion": "producer.cli.completion:completion",

@@ -10,7 +10,7 @@ import click
 from producer.cli.admin import open_database
 from producer.cli.output import JSON, as_json
 from producer.doctor import check_database, check_schema
-from producer.pseudonyms import PREFIX, pseudonym
+from producer.pseudonyms import known_as
 from producer.settings import ProducerSettings
 from storage.strike import Strike
 from storage.strike_store import StrikeStore
@@ -65,9 +65,7 @@ def forgive(tenant: str, user: str | None, job_id: str | None, reason: str, json
 
 
 def _pseudonym(tenant_id: str, user: str | None) -> str | None:
-    if user is None or user.startswith(PREFIX):
-        return user
-    return pseudonym(ProducerSettings.from_env().user_secret, tenant_id, user)
+    return None if user is None else known_as(ProducerSettings.from_env().user_secret, tenant_id, user)
 
 
 def _shown(strike: Strike) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import click
 
 from producer.cli.admin import open_database
 from producer.cli.output import JSON, as_json
+from producer.cli.retention import retention
 from producer.doctor import check_database, check_schema
 from storage.tenant_store import TenantLimits, TenantStore
 
@@ -28,7 +29,7 @@ class _Limit(click.ParamType[Any]):
 
 @click.group()
 def tenants() -> None:
-    """Weights and limits of tenants."""
+    """Weights and limits of tenants, and for how long their content is kept."""
 
 
 @tenants.command()
@@ -64,6 +65,9 @@ def set_(name: str, json_output: bool, **given: Any) -> None:
         except ValueError as error:
             raise click.UsageError(f"{error}.") from None
     _print(name, limits, json_output=json_output)
+
+
+tenants.add_command(retention)
 
 
 def _print(name: str, limits: TenantLimits, *, json_output: bool) -> None:

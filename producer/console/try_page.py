@@ -128,7 +128,7 @@ def sent(job_id: JobId, which: str, services: ServicesDep, visitor: VisitorDep) 
     """The picture or the mask as it was sent, whatever its format: the lines call it by this name."""
     job = visitor.own(services, job_id)
     key = {"input": job.image_key, "mask": job.mask_key}.get(which)
-    if key is None or job.erased_at is not None:
+    if key is None or not job.has_inputs:
         raise JobNotFound(job_id)
     data = services.objects.get(key)
     return Response(data, media_type=Image.open(BytesIO(data)).get_format_mimetype())

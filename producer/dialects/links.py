@@ -35,7 +35,7 @@ def open_urls(services: Services, job: Job) -> list[str]:
 
     Raises Refusal `image_gone`.
     """
-    if job.erased_at is not None:  # a link would be made for what is no longer there, too
+    if not job.has_results:  # a link would be made for what is no longer there, too
         return data_uris(services, job)
     links = [services.objects.presign(image.key, LINK_SECONDS) for image in shown_images(job)]
     found = [link for link in links if link is not None]

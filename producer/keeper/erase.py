@@ -1,9 +1,9 @@
-"""Erases: content of jobs by age or on request, files nobody needs, idempotency keys past their day, marks."""
+"""Erases: content by kind and age or on request, files nobody needs, idempotency keys past their day, marks."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Set
 
 import structlog
 
@@ -11,6 +11,8 @@ from producer.keeper.keeper import Duty
 from producer.shredder import Shredder
 from storage.mark_store import MarkStore
 from storage.object_store import ObjectStore
+from storage.retention import OF_A_JOB, Days, Kind, Rule, rules_of
+from storage.retention_rules import RetentionRules
 from storage.retention_store import EndedJob, RetentionStore
 from storage.strike_store import StrikeStore
 from storage.upload_store import UploadStore
@@ -32,25 +34,59 @@ STRIKE_DAYS = 30.0
 
 
 class Eraser:
-    """Removes content older than `days`."""
+    """Removes content whose time is over: by the rules of tenants that have their own, else by those in `days`."""
 
-    def __init__(self, shredder: Shredder, days: float, stop: threading.Event) -> None:
+    def __init__(self, shredder: Shredder, rules: RetentionRules, days: Days, stop: threading.Event) -> None:
         self._shredder = shredder
         self._store = shredder.store
+        self._rules = rules
         self._days = days
         self._stop = stop
 
     def erase_jobs(self) -> int:
-        """How many ended jobs lost their inputs and results; their rows stay for audit."""
-        return _in_chunks(
-            self._shredder, lambda: self._store.ended(older_than_days=self._days, limit=CHUNK), self._stop
-        )
+        """How many times an ended job lost what one rule names; the rows stay for audit."""
+        return sum(self._erase_by(rule) for rule in self._due(OF_A_JOB))
 
     def erase_files(self) -> int:
         """How many uploaded files went, row and all; one that an unfinished job refers to stays for now."""
+        return sum(self._erase_files(rule) for rule in self._due(frozenset({Kind.INPUTS})))
+
+    def erase_words(self) -> int:
+        """How many cases and batches lost what people wrote there."""
+        cases = sum(self._chunks(rule, self._store.forget_words_of_cases) for rule in self._due({Kind.CASES}))
+        batches = self._due({Kind.BATCHES})
+        return cases + sum(self._chunks(rule, self._store.forget_metadata_of_batches) for rule in batches)
+
+    def expire_held(self) -> int:
+        """How many held jobs nobody decided in time."""
+        return sum(self._store.expire_held(rule) for rule in self._due({Kind.HELD}))
+
+    def _due(self, kinds: Set[Kind]) -> list[Rule]:
+        return rules_of(self._days, self._rules.all(), frozenset(kinds))
+
+    def _chunks(self, rule: Rule, work: Callable[..., int]) -> int:
+        done = 0
+        while not self._stop.is_set():
+            count = work(rule, limit=CHUNK)
+            done += count
+            if count < CHUNK:
+                break
+        return done
+
+    def _erase_by(self, rule: Rule) -> int:
+        erased = 0
+        while not self._stop.is_set():
+            page = self._store.due(rule, limit=CHUNK)
+            self._shredder.carry_out(rule, page)
+            erased += len(page.jobs)
+            if len(page.jobs) < CHUNK:
+                break
+        return erased
+
+    def _erase_files(self, rule: Rule) -> int:
         erased, after = 0, ""
         while not self._stop.is_set():
-            page = self._store.files(older_than_days=self._days, after=after, limit=FILE_CHUNK)
+            page = self._store.files(group=rule.group, older_than_days=rule.days, after=after, limit=FILE_CHUNK)
             self._shredder.delete([file.key for file in page.unused])
             self._store.forget_files([file.id for file in page.unused])
             for file in page.unused:
@@ -62,12 +98,17 @@ class Eraser:
         return erased
 
 
-def erasing(shredder: Shredder, days: float, stop: threading.Event) -> list[Duty]:
-    """The duties of erasing jobs and files that are older than `days`; they pause between chunks to look at `stop`."""
-    eraser = Eraser(shredder, days, stop)
+def erasing(shredder: Shredder, rules: RetentionRules, days: Days, stop: threading.Event) -> list[Duty]:
+    """The duties of erasing what is older than the rules of its tenant, else `days`, allow.
+
+    They pause between chunks to look at `stop`.
+    """
+    eraser = Eraser(shredder, rules, days, stop)
     return [
         Duty("erase_jobs", JOBS_SECONDS, eraser.erase_jobs),
         Duty("erase_files", FILES_SECONDS, eraser.erase_files),
+        Duty("erase_words", FILES_SECONDS, eraser.erase_words),
+        Duty("expire_held", KEYS_SECONDS, eraser.expire_held),
     ]
 
 

@@ -32,6 +32,7 @@ from producer.keeper.review_metrics import ReviewCollector
 from producer.keeper.ring import ringing
 from producer.keeper.unserved import failing_unserved
 from producer.keeper.usage import adding_up
+from producer.keeping import kept_days
 from producer.outbound.addresses import AddressGuard
 from producer.settings import ProducerSettings
 from producer.shredder import Shredder
@@ -47,6 +48,7 @@ from storage.job_reader import JobReader
 from storage.lease_store import LeaseStore
 from storage.mark_store import MarkStore
 from storage.object_store import ObjectStore, open_object_store
+from storage.retention_rules import RetentionRules
 from storage.retention_store import RetentionStore
 from storage.settings import StorageSettings
 from storage.strike_store import StrikeStore
@@ -118,12 +120,12 @@ def duties(
         adding_up(UsageStore(connections.database), stop),
         finishing(BatchStore(connections.database)),
         sealing(AuditStore(connections.database), stop),
-        erasing_columns(AuditStore(connections.database), policy.retention.model_dump(exclude={"marks"}), stop),
+        erasing_columns(AuditStore(connections.database), policy.retention.of_the_record, stop),
     ]
     if policy.retention.marks is not None:
         marks = MarkStore(connections.database)
         asked.append(forgetting_marks(marks, connections.objects, policy.retention.marks, stop))
-    return asked + _clearing(connections, producer, stop)
+    return asked + _clearing(connections, producer, policy, stop)
 
 
 def _courier(connections: Connections, settings: ProducerSettings) -> Courier:
@@ -138,7 +140,9 @@ def _courier(connections: Connections, settings: ProducerSettings) -> Courier:
     )
 
 
-def _clearing(connections: Connections, settings: ProducerSettings, stop: threading.Event) -> list[Duty]:
+def _clearing(
+    connections: Connections, settings: ProducerSettings, policy: Policy, stop: threading.Event
+) -> list[Duty]:
     store, objects = RetentionStore(connections.database), connections.objects
     shredder = Shredder(store, objects)
     asked = [
@@ -146,9 +150,8 @@ def _clearing(connections: Connections, settings: ProducerSettings, stop: thread
         forgetting_keys(store, stop),
         forgetting_strikes(StrikeStore(connections.database)),
         forgetting_uploads(UploadStore(connections.database)),
+        *erasing(shredder, RetentionRules(connections.database), kept_days(policy, settings.retention_days), stop),
     ]
-    if settings.retention_days is not None:
-        asked += erasing(shredder, settings.retention_days, stop)
     if settings.orphan_seconds > 0:
         seconds, ttl = settings.orphan_seconds, settings.orphan_ttl_seconds
         asked.append(collecting(store, objects, stop, seconds=seconds, ttl_seconds=ttl))

@@ -57,7 +57,7 @@ class Agreement:
         """Makes a decided case one with a known answer: what was decided. Raises NotAllowed where it cannot be one."""
         if case.ruling is None or case.undone_at is not None:
             raise NotAllowed("Only a decision that stands can be a known answer.")
-        if job.erased_at is not None or (case.held_at == HeldAt.RESULT and not job.images):
+        if not job.has_inputs or not job.has_results or (case.held_at == HeldAt.RESULT and not job.images):
             raise NotAllowed("Its pictures are gone, and nobody could judge it again without them.")
         if not self.known.mark(case.id, case.ruling.choice):
             raise NotAllowed("Only a case of a held job can have a known answer.")

@@ -58,7 +58,7 @@ class Appeals:
 
     def _check(self, job: Job) -> None:
         refused = job.state is JobState.BLOCKED or job.withdrawn_at is not None
-        if not refused or job.erased_at is not None:
+        if not refused or not job.has_inputs:
             raise NotAppealable(
                 f"The job {job.id} was not refused, or its pictures were erased: nothing can be changed."
             )

@@ -28,10 +28,9 @@ class Shown:
 
 def names(job: Job) -> list[str]:
     """The pictures of a job, in the order in which they are looked at: `input`, `mask`, `result-0`, `difference-0`."""
-    if job.erased_at is not None:
-        return []
-    made = [f"{kind}-{image.index}" for image in job.images for kind in (RESULT, CHANGE)]
-    return [INPUT, *([] if job.mask_key is None else [MASK]), *made]
+    sent = [INPUT, *([] if job.mask_key is None else [MASK])] if job.has_inputs else []
+    kinds = ([RESULT, CHANGE] if sent else [RESULT]) if job.has_results else []
+    return [*sent, *(f"{kind}-{image.index}" for image in job.images for kind in kinds)]
 
 
 def clear(job: Job, which: str, objects: ObjectStore) -> Shown:

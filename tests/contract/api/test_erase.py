@@ -15,6 +15,7 @@ from storage.errors import ObjectStoreUnavailable
 from storage.tables import metadata
 from storage.webhook_store import WebhookStore
 from storage.webhook_tables import webhook_deliveries
+from tests.cases import open_case
 from tests.contract.api.serving import Stack, Tenant, claim, finish, photo, request
 from tests.contract.api.test_bad_input import refused
 from tests.objects import keys
@@ -54,7 +55,8 @@ def test_nothing_of_what_was_asked_for_is_left_anywhere(tenant: Tenant) -> None:
     with services.database.transaction() as connection:
         its = sa.update(webhook_deliveries).where(webhook_deliveries.c.job_id == job_id)
         connection.execute(its.values(payload=WORDS))
-    assert {"jobs", "idempotency_keys", "audit_records", "webhook_deliveries"} <= set(told(tenant.stack))
+    open_case(services.database, about=services.reader.get(job_id, tenant.id), words=WORDS)
+    assert {"jobs", "idempotency_keys", "audit_records", "webhook_deliveries", "cases"} <= set(told(tenant.stack))
     services_audit = AuditStore(services.database)
     services_audit.seal()
 

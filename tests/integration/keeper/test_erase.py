@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,6 +23,8 @@ from storage.mark import MarkRecord
 from storage.mark_store import MarkStore
 from storage.mark_tables import marks
 from storage.object_store import ObjectStore
+from storage.retention import CONTENT, Days, Group, Rule
+from storage.retention_rules import RetentionRules
 from storage.retention_store import RetentionStore
 from storage.tables import files, idempotency_keys
 from storage.webhook_store import WebhookStore
@@ -35,11 +38,17 @@ DAY = 86400.0
 class Shop:
     """A tenant's jobs with real objects behind them, and the erasing of what is older than 30 days."""
 
-    def __init__(self, database: Database, objects: ObjectStore, desk: Desk, retention: RetentionStore) -> None:
+    def __init__(self, database: Database, objects: ObjectStore, desk: Desk) -> None:
         self.database, self.objects, self.desk = database, objects, desk
         self.stop = threading.Event()
-        duties = erasing(Shredder(retention, objects), days=30, stop=self.stop)
-        self.erase_jobs, self.erase_files = (duty.do for duty in duties)
+        self.rules = RetentionRules(database)
+        self.duties = self.keeping(dict.fromkeys(CONTENT, 30.0))
+        self.erase_jobs, self.erase_files = self.duties["erase_jobs"], self.duties["erase_files"]
+
+    def keeping(self, days: Days) -> dict[str, Callable[[], int]]:
+        """The duties of erasing, by name, where everybody's content is kept for so many days."""
+        duties = erasing(Shredder(RetentionStore(self.database), self.objects), self.rules, days, self.stop)
+        return {duty.name: duty.do for duty in duties}
 
     def put(self, key: str) -> str:
         """Stores something under `key` and returns it."""
@@ -89,9 +98,9 @@ class Shop:
 
 
 @pytest.fixture
-def shop(database: Database, objects: ObjectStore, desk: Desk, retention: RetentionStore) -> Shop:
+def shop(database: Database, objects: ObjectStore, desk: Desk) -> Shop:
     """The tenant of these tests."""
-    return Shop(database, objects, desk, retention)
+    return Shop(database, objects, desk)
 
 
 @pytest.mark.parametrize("objects", ["folder"], indirect=True)
@@ -173,9 +182,10 @@ def test_many_jobs_and_files_go_in_chunks(shop: Shop, monkeypatch: pytest.Monkey
 
 def test_two_keepers_erase_the_same_jobs_without_harm(shop: Shop, retention: RetentionStore) -> None:
     jobs = [shop.finished(31) for _ in range(3)]
-    seen = retention.ended(older_than_days=30, limit=10)
+    rule = Rule(Group(), 30.0, CONTENT)
+    seen = retention.due(rule, limit=10)
     assert shop.erase_jobs() == 3
-    retention.mark_erased([job.id for job in seen])
+    retention.carry_out(rule, seen)
     assert all(shop.has_erased(job) for job in jobs)
 
 

@@ -114,3 +114,20 @@ def test_limits_that_make_no_sense_are_refused_with_what_to_do(admin: Admin, arg
     done = admin("tenants", *arguments)
     assert done.exit_code == 2
     assert says in done.stderr
+
+
+def test_a_tenants_retention_is_set_by_kind_and_taken_back(admin: Admin) -> None:
+    admin("migrate")
+    admin("keys", "create", "--tenant", "acme", "--scope", "read")
+    set_ = admin("tenants", "retention", "acme", "--inputs", "1", "--results", "none", INPAINTD_RETENTION_DAYS="30")
+    assert set_.stdout.splitlines()[:4] == [
+        "inputs     1 days",
+        "results    for ever",
+        "prompts    30 days (default)",
+        "audit      180 days (default)",
+    ]
+    back = json.loads(admin("tenants", "retention", "acme", "--inputs", "default", "--json").stdout)
+    assert (back["own"], back["days"]["inputs"]) == (["results"], None)
+    refused = admin("tenants", "retention", "acme", "--events", "0")
+    assert refused.exit_code == 2
+    assert "must lie above 0" in refused.stderr
