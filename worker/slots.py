@@ -59,6 +59,16 @@ class Slots:
         self._pool = ThreadPoolExecutor(count, thread_name_prefix="slot")
         self._poller = threading.Thread(target=self._poll, name="poller", daemon=True)
 
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return self._count
+
+    @property
+    def busy(self) -> int:
+        """How many are taken."""
+        return self._count - self._free
+
     def start(self) -> None:
         """Begins to look for work."""
         self._poller.start()
@@ -73,7 +83,7 @@ class Slots:
 
         False: some job is in a call that does not end, and the process has to end without it.
         """
-        log.info("drain_started", busy=self._count - self._free, grace_seconds=grace_seconds)
+        log.info("drain_started", busy=self.busy, grace_seconds=grace_seconds)
         self._finish_within(grace_seconds)
         with self._changed:
             self._giving_way = True
