@@ -15,6 +15,7 @@ import structlog
 from producer.batch_desk import AHEAD, BatchDesk
 from producer.fingerprint import fingerprint_of
 from producer.inputs import Input, missing
+from producer.metrics import count_accepted
 from producer.order import Order
 from producer.submit import Submitter
 from storage.batch import Batch
@@ -176,6 +177,8 @@ class Bulk:
     def _announce(self, answers: Sequence[Answer]) -> None:
         made = [answer.job for answer in answers if isinstance(answer, Submitted)]
         log.info("lines_accepted", batch_id=self._batch.id, tenant_id=self._batch.tenant_id, jobs=len(made))
+        for job in made:
+            count_accepted(job)
         queued = [job for job in made if job.state is JobState.QUEUED]
         for alias in {job.params.model for job in queued}:
             for job in [job for job in queued if job.params.model == alias][: self._rings]:

@@ -81,6 +81,9 @@ class ProducerSettings:
     orphan_ttl_seconds: float = setting(
         "INPAINTD_ORPHAN_TTL_SECONDS", "age, in seconds, from which such an object is deleted", 86400.0
     )
+    api_metrics_port: int = setting(
+        "INPAINTD_API_METRICS_PORT", "port on which the API serves its metrics to Prometheus; 0: none", 0
+    )
     keeper_metrics_port: int = setting(
         "INPAINTD_KEEPER_METRICS_PORT", "port on which the keeper serves its metrics to Prometheus; 0: none", 0
     )

@@ -15,6 +15,7 @@ from producer.evidence import prompt_decision
 from producer.fingerprint import fingerprint_of
 from producer.fitness import refuse_unfit
 from producer.inputs import Inputs, InputShelf
+from producer.metrics import count_accepted
 from producer.order import Hook, Order, UrlRef
 from producer.outbound.addresses import AddressGuard, AddressRefused
 from producer.pseudonyms import pseudonym
@@ -149,7 +150,10 @@ class Submitter:
         log.info(
             "job_accepted", job_id=job.id, tenant_id=job.tenant_id, state=job.state.value, again=submitted.replayed
         )
-        if job.state is JobState.QUEUED and not submitted.replayed:
+        if submitted.replayed:
+            return
+        count_accepted(job)
+        if job.state is JobState.QUEUED:
             self.doorbell.ring(model.alias, job.id)
 
     def pseudonym(self, tenant_id: str, user: str) -> str:

@@ -14,6 +14,9 @@ import structlog
 from celery import Celery
 from redis import Redis
 
+from storage.metrics import RINGS_LOST
+from storage.repeats import Repeats
+
 log = structlog.get_logger(__name__)
 
 WORK_TASK = "inpaintd.work"
@@ -73,6 +76,7 @@ class Doorbell:
         self._app = make_app(redis_url)
         self._redis = Redis.from_url(redis_url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS)
         self._rings: queue.Queue[tuple[str, str] | None] = queue.Queue(_WAITING_RINGS)
+        self._dropped, self._failed = Repeats(), Repeats()
         self._thread = threading.Thread(target=self._run, name="doorbell", daemon=True)
         self._thread.start()
 
@@ -81,7 +85,9 @@ class Doorbell:
         try:
             self._rings.put_nowait((model, job_id))
         except queue.Full:
-            log.warning("ring_dropped", job_id=job_id)
+            RINGS_LOST.labels("full").inc()
+            if count := self._dropped.note():
+                log.warning("ring_dropped", count=count, job_id=job_id)
 
     def close(self, seconds: float = 5.0) -> None:
         """Sends what still waits, for `seconds` at most, and lets the connections go."""
@@ -98,7 +104,9 @@ class Doorbell:
             try:
                 self._send(*ring)
             except Exception as problem:  # noqa: BLE001  (any failure of Redis is survivable: workers poll)
-                log.warning("ring_failed", job_id=ring[1], error=str(problem))
+                RINGS_LOST.labels("failed").inc()
+                if count := self._failed.note():
+                    log.warning("ring_failed", count=count, job_id=ring[1], error=str(problem))
 
     def _send(self, model: str, job_id: str) -> None:
         queue_name = queue_of(model)

@@ -139,6 +139,11 @@ class StorageSettings:
         "INPAINTD_LEASE_SECONDS", "a worker that gives no sign for so long loses its jobs, which then run again", 45.0
     )
     log_json: bool = setting("INPAINTD_LOG_JSON", "log one JSON object a line instead of readable text", False)
+    metrics_host: str | None = setting(
+        "INPAINTD_METRICS_HOST",
+        "address on which metrics are served to Prometheus; unset: `INPAINTD_HOST`, and 127.0.0.1 at workers",
+        None,
+    )
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Self:

@@ -26,7 +26,9 @@ def open_engine(models: Mapping[str, LoadedModel], settings: WorkerSettings) -> 
         for alias, model in models.items()
     }
     rows = settings.fixed_rows or settings.row_budget or min(map(measured_rows, runners.values()))
-    engine = Engine(Dispatch(runners), rows, min(map(decode_chunk, runners.values())))
+    # All of them pad alike: they have one device and one setting.
+    padded = next(iter(runners.values())).padded
+    engine = Engine(Dispatch(runners), rows, min(map(decode_chunk, runners.values())), padded=padded)
     engine.start()
     try:
         for runner in runners.values():

@@ -89,7 +89,8 @@ class Execution:
         if self._job.cancel_requested:  # before an earlier worker was lost
             self.stop(StopReason.CANCEL)
         inputs, image_bytes = self._load()
-        prepared = prepare(inputs.image, inputs.mask, self._job.params)
+        with self._watch.timed("prepare"):
+            prepared = prepare(inputs.image, inputs.mask, self._job.params)
         size = (inputs.image.width, inputs.image.height)
         require_room(self._tools.policy.marking, size, prepared.feather.region)
         source = Source.of(image_bytes, inputs.image, self._tools.mark_keys)

@@ -38,10 +38,11 @@ MISUSE_STATUS = 2
 
 @dataclass(slots=True)
 class Member:
-    """One device's process. `backoff` is the wait before the next start, in seconds."""
+    """One device's process. `backoff` is the wait before the next start, in seconds; `metrics_port` 0 is none."""
 
     name: str
     device: str
+    metrics_port: int = 0
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     backoff: float = FIRST_BACKOFF_SECONDS
@@ -63,7 +64,10 @@ class Fleet:
                 "INPAINTD_POD: a pod has one deletion cost, so it runs one device, "
                 f"and INPAINTD_DEVICES means {len(names)} here; give each GPU a pod of its own."
             )
-        self._members = [Member(f"{index}-{name}", name) for index, name in enumerate(names)]
+        ports = [settings.metrics_port and settings.metrics_port + index for index in range(len(names))]
+        self._members = [
+            Member(f"{index}-{name}", name, port) for index, (name, port) in enumerate(zip(names, ports, strict=True))
+        ]
         self._slots = settings.slots
         self._ready_file = settings.ready_file
         self._queues = ",".join(map(queue_of, aliases))
@@ -115,9 +119,10 @@ class Fleet:
         command = [sys.executable, "-P", "-m", *self._program, "--quiet", "worker", "--pool", "threads"]
         command += ["--concurrency", str(self._slots), "--queues", self._queues]
         command += ["--hostname", f"{member.name}@%h", "--without-gossip", "--without-mingle"]
+        environment = device_environment(member.device, member.metrics_port)
         log.info("worker_starting", device=member.device)
         # A group of its own: a Ctrl-C in the terminal must reach the workers once, through this process.
-        return subprocess.Popen(command, env=device_environment(member.device), start_new_session=True)
+        return subprocess.Popen(command, env=environment, start_new_session=True)
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._told += 1

@@ -23,6 +23,7 @@ from storage.case import CaseKind
 from storage.case_rows import case_row
 from storage.job import HeldAt, Job
 from storage.masks import Inputs
+from storage.metrics import VERDICTS
 from storage.strike_store import strike_row
 from worker.images.compose import Composite
 from worker.marking import MarkedImage, Source
@@ -113,6 +114,7 @@ class Judgement:
     def _add(self, found: Verdict, cause: str) -> Action:
         # What a person has let pass does not hold the job a second time.
         verdict = found.waiving(self._waived)
+        VERDICTS.labels(self._stage, verdict.action).inc()
         self._attempt.append(verdict)
         self._verdict = Verdict.merge(self._verdict, verdict)
         charged = charge(verdict, self._policy.behavior) if verdict.action is Action.BLOCK else None

@@ -20,6 +20,7 @@ from worker.errors import (
     OutOfMemory,
     RequestUnsupported,
 )
+from worker.metrics import JOB_ERRORS
 
 log = structlog.get_logger(__name__)
 
@@ -91,6 +92,7 @@ def settle_error(jobs: JobStore, job: Job, error: Exception) -> None:
     """Writes what becomes of a job whose run raised `error`."""
     outcome = outcome_of(error)
     message = outcome.message or str(error)
+    JOB_ERRORS.labels(outcome.code, outcome.then).inc()
     log.warning("job_error", code=outcome.code, then=outcome.then, exc_info=error)
     if outcome.then is Then.ABANDON:
         return

@@ -10,10 +10,12 @@ import threading
 from collections import deque
 
 import structlog
+from prometheus_client import REGISTRY
 
 from storage.job import Job
 from worker.execution import Execution
 from worker.heartbeat import BEAT_SECONDS, Heartbeat
+from worker.metrics import CLAIM_SECONDS, CLAIMED, WAIT_SECONDS, EngineCollector
 from worker.pod import KubernetesPod
 from worker.settings import WorkerSettings, api_server
 from worker.slots import Slots
@@ -43,6 +45,7 @@ class WorkerProcess:
         self._slots = Slots(self._claim, self._begin, lambda: tools.engine.alive, settings.slots)
         pod = KubernetesPod(settings.pod, api_server()) if settings.pod else None
         self._standing = Standing(lambda: self._slots.busy > 0, settings.ready_file, pod)
+        self._figures: EngineCollector | None = None
         self._times_told = itertools.count()
         self._drainer = threading.Thread(target=self._drain, name="drain")
 
@@ -51,6 +54,8 @@ class WorkerProcess:
         self._heartbeat.start()
         self._slots.start()
         self._standing.ready()
+        self._figures = EngineCollector(self._tools.engine, self._slots)
+        REGISTRY.register(self._figures)
         log.info("worker_started", owner=self.owner, models=list(self._models))
 
     def answer(self) -> None:
@@ -72,6 +77,8 @@ class WorkerProcess:
         if next(self._times_told) == 0:
             self._drainer.start()
         self._drainer.join()
+        if self._figures is not None:
+            REGISTRY.unregister(self._figures)
         self._heartbeat.close()
         self._tools.close()
         log.info("worker_stopped", owner=self.owner)
@@ -96,7 +103,13 @@ class WorkerProcess:
 
     def _claim(self, limit: int, alone: bool) -> list[Job]:
         self._models.rotate(-1)  # each model is asked for first in turn, so that none waits for another's backlog
-        return self._tools.leases.claim(self.owner, models=self._models, limit=limit, alone=alone)
+        with CLAIM_SECONDS.time():
+            claimed = self._tools.leases.claim(self.owner, models=self._models, limit=limit, alone=alone)
+        for job in claimed:
+            CLAIMED.labels(job.params.model).inc()
+            if job.attempt == 1 and job.started_at is not None:
+                WAIT_SECONDS.labels(job.params.model).observe((job.started_at - job.created_at).total_seconds())
+        return claimed
 
     def _begin(self, job: Job) -> Execution:
         return Execution(job, self._tools, self._heartbeat)

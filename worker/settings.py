@@ -48,6 +48,11 @@ class WorkerSettings:
         "a worker process whose engine finishes nothing for so long ends; more than its slowest step takes",
         120.0,
     )
+    metrics_port: int = setting(
+        "INPAINTD_WORKER_METRICS_PORT",
+        "port on which a machine's first worker process serves its metrics, each further one a port higher; 0: none",
+        0,
+    )
     models: tuple[str, ...] = setting(
         "INPAINTD_WORKER_MODELS", "aliases that this machine serves; unset: all of INPAINTD_MODELS", ()
     )
@@ -98,9 +103,10 @@ def api_server(env: Mapping[str, str] | None = None) -> str:
     return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
 
 
-def device_environment(device: str) -> dict[str, str]:
+def device_environment(device: str, metrics_port: int = 0) -> dict[str, str]:
     """The environment of a process for one device: it sees its own GPU only, so that it cannot touch another's."""
+    given = {**os.environ, "INPAINTD_WORKER_METRICS_PORT": str(metrics_port)}
     if device == "cpu":
         # OpenMP's threads would otherwise spin while they wait, which on a busy machine costs more than the work.
-        return {"OMP_WAIT_POLICY": "passive", **os.environ, "INPAINTD_DEVICE": "cpu", "CUDA_VISIBLE_DEVICES": ""}
-    return {**os.environ, "INPAINTD_DEVICE": "cuda", "CUDA_VISIBLE_DEVICES": device}
+        return {"OMP_WAIT_POLICY": "passive", **given, "INPAINTD_DEVICE": "cpu", "CUDA_VISIBLE_DEVICES": ""}
+    return {**given, "INPAINTD_DEVICE": "cuda", "CUDA_VISIBLE_DEVICES": device}

@@ -60,8 +60,13 @@ class Slots:
         self._poller = threading.Thread(target=self._poll, name="poller", daemon=True)
 
     @property
+    def count(self) -> int:
+        """How many there are."""
+        return self._count
+
+    @property
     def busy(self) -> int:
-        """How many slots hold a job, or are about to."""
+        """How many hold a job, or are about to."""
         return self._count - self._free
 
     def start(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import signal
 import sys
@@ -10,8 +11,10 @@ from typing import Any
 
 import structlog
 from celery import Celery, signals
+from prometheus_client import REGISTRY
 
 from storage.broker import make_app
+from storage.exposition import LOOPBACK, serving
 from storage.loading import loading
 from storage.logs import configure_logging
 from storage.settings import StorageSettings
@@ -33,6 +36,7 @@ class Station:
         self._worker = worker
         self._open_tools = open_tools
         self._process: WorkerProcess | None = None
+        self._open = contextlib.ExitStack()
         signals.setup_logging.connect(self._on_logging)
         signals.worker_init.connect(self._on_init)
         signals.worker_shutting_down.connect(self._on_shutting_down)
@@ -56,6 +60,15 @@ class Station:
             # Celery swallows ordinary exceptions of signal handlers and would run on without an engine.
             raise SystemExit(f"the worker cannot start: {problem}") from problem
         self._process.start()
+        self._serve_metrics()
+
+    def _serve_metrics(self) -> None:
+        host, port = self._storage.metrics_host or LOOPBACK, self._worker.metrics_port
+        try:
+            self._open.enter_context(serving(REGISTRY, host, port))
+        except OSError as problem:
+            # No reason to leave a GPU idle; Prometheus sees that nobody answers it.
+            log.error("metrics_not_served", host=host, port=port, error=str(problem))
 
     def _on_shutting_down(self, **_: Any) -> None:
         """Comes with every SIGTERM, so a second one is seen."""
@@ -65,6 +78,7 @@ class Station:
     def _on_shutdown(self, **_: Any) -> None:
         if self._process is not None:
             self._process.close()
+        self._open.close()
 
 
 def build(open_tools: Callable[[StorageSettings, WorkerSettings], Tools]) -> Celery:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from storage.job import Job
+from worker.metrics import STEP_SECONDS
 
 
 class Stopwatch:
@@ -15,13 +16,16 @@ class Stopwatch:
     def __init__(self, job: Job) -> None:
         waited = (job.started_at - job.created_at).total_seconds() if job.started_at else 0.0
         self._seconds = {"queued": waited}
+        self._model = job.params.model
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
         """Counts the time of the block, unless it raises."""
         began = time.perf_counter()
         yield
-        self._seconds[name] = self._seconds.get(name, 0.0) + time.perf_counter() - began
+        seconds = time.perf_counter() - began
+        STEP_SECONDS.labels(self._model, name).observe(seconds)
+        self._seconds[name] = self._seconds.get(name, 0.0) + seconds
 
     @property
     def timings(self) -> dict[str, float]:

@@ -21,9 +21,10 @@ from producer.api.limits import BodyLimit
 from producer.api.openapi import openapi
 from producer.api.resources import IDENTITY, include
 from producer.api.streams import Streams
+from producer.api.timing import Timed
 from producer.console.app import create_console
 from producer.console.try_page import create_try
-from producer.dialects.doors import open_doors
+from producer.dialects.doors import DIALECTS, open_doors
 from producer.places import Places
 from producer.services import Services
 from producer.settings import TryPage
@@ -70,6 +71,8 @@ def create_app(services: Services) -> FastAPI:
         app.mount("/try", page)
         app.router.routes.append(Route("/", page))
     open_doors(app)
+    # The last to be added is the outermost.
+    app.add_middleware(Timed, prefixes=[dialect.prefix for dialect in DIALECTS])
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]
     return app
 

@@ -22,13 +22,17 @@ def api(fd: int | None) -> None:
     """Serve the HTTP interface until interrupted."""
     _need("fastapi", "api")
     with loading():
+        from prometheus_client import REGISTRY
+
         from producer.api.app import server
         from producer.services import open_services
         from safety.settings import SafetySettings
+        from storage.exposition import serving
 
-        storage = _settings()
-        listening = server(open_services(storage, SafetySettings.from_env(), ProducerSettings.from_env()))
-    listening.run(sockets=None if fd is None else [socket.socket(fileno=fd)])
+        storage, producer = _settings(), ProducerSettings.from_env()
+        listening = server(open_services(storage, SafetySettings.from_env(), producer))
+    with serving(REGISTRY, storage.metrics_host or producer.host, producer.api_metrics_port):
+        listening.run(sockets=None if fd is None else [socket.socket(fileno=fd)])
 
 
 @click.command()

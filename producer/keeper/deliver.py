@@ -6,10 +6,12 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import structlog
 
 from producer.keeper.keeper import Duty
+from producer.metrics import WEBHOOK_ATTEMPTS, WEBHOOK_LAG
 from producer.webhooks.payload import batch_payload, job_payload
 from producer.webhooks.sender import Sender
 from storage.batch_store import BatchStore
@@ -18,7 +20,7 @@ from storage.errors import JobNotFound
 from storage.failpoints import reach
 from storage.job import Job
 from storage.job_reader import JobReader
-from storage.webhook import Claimed
+from storage.webhook import Claimed, Outcome
 
 log = structlog.get_logger(__name__)
 
@@ -88,7 +90,8 @@ class Courier:
         try:
             self._deliver(claimed)
         except Exception as error:  # noqa: BLE001  (the lease ends and the delivery is tried again)
-            log.warning("webhook_interrupted", delivery_id=claimed.delivery.id, error=str(error))
+            told = claimed.delivery
+            log.warning("webhook_interrupted", delivery_id=told.id, job_id=told.job_id, error=str(error))
         finally:
             with self._changed:
                 self._free += 1
@@ -103,9 +106,11 @@ class Courier:
         outcome = self._sender.send(claimed.url, claimed.delivery.id, body.encode(), claimed.secrets)
         reach("after_send")
         self._deliveries.record(claimed, outcome)
+        _count(claimed, outcome)
         log.info(
             "webhook_sent",
             delivery_id=claimed.delivery.id,
+            job_id=claimed.delivery.job_id,
             attempt=claimed.delivery.attempts + 1,
             status=outcome.status,
             error=outcome.error,
@@ -133,6 +138,13 @@ class Courier:
         tenant_id = claimed.delivery.tenant_id
         batch, tally = self._batches.get(claimed.batch_id, tenant_id), self._batches.tally(claimed.batch_id, tenant_id)
         return batch_payload(claimed.delivery.type, claimed.happened_at, batch, tally)
+
+
+def _count(claimed: Claimed, outcome: Outcome) -> None:
+    if outcome.is_success:
+        WEBHOOK_LAG.observe(max(0.0, (datetime.now(UTC) - claimed.happened_at).total_seconds()))
+    kind = "delivered" if outcome.is_success else "unanswered" if outcome.status is None else "refused"
+    WEBHOOK_ATTEMPTS.labels(kind).inc()
 
 
 def delivering(courier: Courier) -> Duty:

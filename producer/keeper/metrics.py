@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
-
-log = structlog.get_logger(__name__)
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 _BUCKETS = (0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0, 300.0)
 
@@ -49,22 +43,3 @@ class DutyMetrics:
         """Counts a run that failed after `seconds`."""
         self._seconds.labels(duty).observe(seconds)
         self._failures.labels(duty).inc()
-
-
-@contextmanager
-def serving(metrics: DutyMetrics, host: str, port: int) -> Iterator[None]:
-    """Serves `metrics` on `host` and `port` for the time of the block; port 0 serves nothing.
-
-    Raises OSError when the port is taken.
-    """
-    if port == 0:
-        yield
-        return
-    server, thread = start_http_server(port, host, registry=metrics.registry)
-    log.info("keeper_metrics_served", host=host, port=port)
-    try:
-        yield
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -7,6 +7,7 @@ import threading
 from dataclasses import dataclass
 
 import structlog
+from prometheus_client import REGISTRY
 from redis import Redis
 
 from producer.dialects.hooks import body_in_dialect
@@ -23,9 +24,10 @@ from producer.keeper.erase import (
     forgetting_uploads,
 )
 from producer.keeper.expire import expiring
+from producer.keeper.fleet_metrics import FleetCollector
 from producer.keeper.forecast import forecasting
 from producer.keeper.keeper import Duty, Keeper
-from producer.keeper.metrics import DutyMetrics, serving
+from producer.keeper.metrics import DutyMetrics
 from producer.keeper.orphans import collecting
 from producer.keeper.reap import reaping
 from producer.keeper.review_metrics import ReviewCollector
@@ -43,15 +45,18 @@ from storage.batch_store import BatchStore
 from storage.broker import Doorbell
 from storage.database import Database
 from storage.delivery_store import DeliveryStore
+from storage.exposition import serving
 from storage.forecaster import Forecaster
 from storage.job_reader import JobReader
 from storage.lease_store import LeaseStore
 from storage.mark_store import MarkStore
 from storage.object_store import ObjectStore, open_object_store
+from storage.queue_reader import QueueReader
 from storage.retention_rules import RetentionRules
 from storage.retention_store import RetentionStore
 from storage.settings import StorageSettings
 from storage.strike_store import StrikeStore
+from storage.upkeep_reader import UpkeepReader
 from storage.upload_store import UploadStore
 from storage.usage_store import UsageStore
 
@@ -90,14 +95,19 @@ def run_keeper(storage: StorageSettings, producer: ProducerSettings, policy: Pol
         signal.signal(number, lambda *_: stop.set())
     metrics = DutyMetrics()
     connections = Connections.open(storage)
-    metrics.registry.register(ReviewCollector.on(connections.database, policy))
+    for collector in (REGISTRY, ReviewCollector.on(connections.database, policy), _fleet(connections, storage)):
+        metrics.registry.register(collector)
     try:
-        with serving(metrics, producer.host, producer.keeper_metrics_port):
+        with serving(metrics.registry, storage.metrics_host or producer.host, producer.keeper_metrics_port):
             log.info("keeper_started")
             Keeper(duties(connections, storage, producer, policy, stop), metrics).run(stop)
     finally:
         connections.close()
     log.info("keeper_stopped")
+
+
+def _fleet(connections: Connections, storage: StorageSettings) -> FleetCollector:
+    return FleetCollector(QueueReader(connections.database), UpkeepReader(connections.database), storage.sources)
 
 
 def duties(

@@ -151,7 +151,7 @@ def test_the_ring_came_through_celery(deployment: Service, job: dict[str, Any]) 
 
 def test_the_receipt_accounts_for_the_way(job: dict[str, Any]) -> None:
     assert job["receipt"]["actual_steps"] == job["progress"]["step"] == job["progress"]["steps"] == 30
-    assert set(job["receipt"]["timings"]) == {"queued", "load", "denoise", "check", "mark", "save"}
+    assert set(job["receipt"]["timings"]) == {"queued", "load", "prepare", "denoise", "check", "mark", "save"}
     assert job["model"]["name"] == "inpaint-pocket"
     assert len(job["model"]["sha256"]) == 64
     assert job["params"]["seed"] == 11

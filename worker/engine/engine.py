@@ -15,6 +15,7 @@ from worker.engine.floor import Floor
 from worker.engine.pace import Pace
 from worker.engine.protocol import Runner
 from worker.engine.request import InpaintRequest, InpaintResult
+from worker.engine.tally import Tally
 from worker.engine.watch import Watch
 from worker.errors import DeviceLost, EngineDraining
 
@@ -29,7 +30,8 @@ class Engine:
 
     A turn runs a few waiting calls, begins a few requests, drops canceled ones, decodes up to `decode_chunk` finished
     pictures and makes one UNet call of up to `row_budget` rows, so nothing else delays a step for long. A request
-    that fails fails alone. DeviceLost fails all and ends the thread: `alive` turns false. `clock` gives seconds.
+    that fails fails alone. DeviceLost fails all and ends the thread: `alive` turns false. `clock` gives seconds, and
+    `padded` how many rows the runner makes of so many in one call.
     """
 
     def __init__(
@@ -38,10 +40,14 @@ class Engine:
         row_budget: int = 16,
         decode_chunk: int = 1,
         clock: Callable[[], float] = time.monotonic,
+        padded: Callable[[int], int] = lambda rows: rows,
     ) -> None:
+        self.row_budget = row_budget
+        self.tally = Tally(padded)
+        """What its UNet calls came to."""
         self._desk = Desk()
         self._watch = Watch(clock)
-        self._floor = Floor(self._desk, runner, row_budget, decode_chunk, clock, self._watch.move)
+        self._floor = Floor(self._desk, runner, row_budget, decode_chunk, clock, self._watch.move, self.tally)
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     def start(self) -> None:
@@ -56,7 +62,7 @@ class Engine:
     @property
     def steps_done(self) -> int:
         """UNet calls made so far; it grows as long as the engine has work and is well."""
-        return self._floor.steps_done
+        return self.tally.calls
 
     @property
     def pace(self) -> Pace:

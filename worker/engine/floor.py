@@ -14,6 +14,7 @@ from worker.engine.budget import FLOOR, RowBudget
 from worker.engine.desk import Desk
 from worker.engine.pace import Pace
 from worker.engine.protocol import Runner
+from worker.engine.tally import Tally
 from worker.engine.ticket import Ticket
 from worker.errors import DeviceLost, NumericalFailure, OutOfMemory, RequestCanceled
 
@@ -36,6 +37,7 @@ class Floor:
         decode_chunk: int,
         clock: Callable[[], float],
         moved: Callable[[], None],
+        tally: Tally,
     ) -> None:
         self._desk = desk
         self._runner = runner
@@ -46,7 +48,7 @@ class Floor:
         self._budget = RowBudget(row_budget)
         self._batcher: Batcher[Ticket] = Batcher(self._budget)
         self._denoised: deque[Ticket] = deque()
-        self.steps_done = 0
+        self._tally = tally
         self.pace = Pace()
 
     def turn(self) -> None:
@@ -84,9 +86,10 @@ class Floor:
         predictions = self._shared(batch, self._runner.predict, self._step_smaller)
         if predictions is None:
             return
-        self.steps_done += 1
-        self._budget.fitted(batch[0].group, _rows(batch))
-        self.pace.note(self._clock() - began, len(batch))
+        seconds, rows = self._clock() - began, _rows(batch)
+        self._budget.fitted(batch[0].group, rows)
+        self.pace.note(seconds, len(batch))
+        self._tally.note(seconds, rows)
         self._moved()
         for ticket, prediction in zip(batch, predictions, strict=True):
             self._advance(ticket, prediction)

@@ -11,7 +11,8 @@ import pytest
 
 from producer.keeper import keeper as keeping
 from producer.keeper.keeper import Duty, Keeper, jittered
-from producer.keeper.metrics import DutyMetrics, serving
+from producer.keeper.metrics import DutyMetrics
+from storage.exposition import serving
 from tests.servers import free_port
 
 SECONDS = 10.0
@@ -124,7 +125,7 @@ def test_prometheus_sees_what_each_duty_did() -> None:
     keeper.attempt(Duty("reap", 1, lambda: 3))
     keeper.attempt(Duty("reap", 1, lambda: None))
     keeper.attempt(Duty("ring", 1, Counted(1, failing=True)))
-    with serving(metrics, "127.0.0.1", port):
+    with serving(metrics.registry, "127.0.0.1", port):
         lines = httpx.get(f"http://127.0.0.1:{port}/metrics").text.splitlines()
     assert 'inpaintd_keeper_done_total{duty="reap"} 3.0' in lines
     assert 'inpaintd_keeper_run_seconds_count{duty="reap"} 2.0' in lines
@@ -140,5 +141,5 @@ def test_prometheus_sees_what_each_duty_did() -> None:
 
 def test_without_a_port_nothing_is_served() -> None:
     before = threading.active_count()
-    with serving(DutyMetrics(), "127.0.0.1", 0):
+    with serving(DutyMetrics().registry, "127.0.0.1", 0):
         assert threading.active_count() == before

@@ -149,6 +149,7 @@ def reaps(port: int) -> bool:
     """Whether the keeper says in its metrics that it reaps, and how the queues of review stand."""
     told = httpx.get(f"http://127.0.0.1:{port}/metrics").text
     stands = 'inpaintd_review_waiting_cases{queue="general"} 0.0' in told
+    stands = stands and 'inpaintd_backlog_seconds{model="default"} ' in told
     return stands and 'inpaintd_keeper_run_seconds_count{duty="reap"}' in told
 
 

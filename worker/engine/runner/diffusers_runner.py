@@ -98,6 +98,10 @@ class DiffusersRunner:
         self._networks = Networks(model, fixed_rows=fixed_rows, compiled=compiled)
         self._float32: Callable[[], Networks | None] = lambda: None
 
+    def padded(self, rows: int) -> int:
+        """How many rows a UNet call for `rows` rows has."""
+        return self._networks.padded(rows)
+
     @torch.inference_mode()
     def begin(self, request: InpaintRequest, precise: bool = False) -> DiffusersTrajectory:
         """See Runner. Raises PromptTooLong, RequestUnsupported, OutOfMemory, DeviceLost."""

@@ -17,7 +17,7 @@ from worker.engine.runner.sending import Sending
 from worker.engine.runner.text import TextEncoder
 from worker.engine.runner.text_cache import TextCache
 from worker.engine.runner.text_xl import XlTextEncoder
-from worker.engine.runner.unet import LADDER, BucketedUnet, PlainUnet, UnetCall, UnetRows
+from worker.engine.runner.unet import LADDER, BucketedUnet, PlainUnet, UnetCall, UnetRows, next_size
 
 if TYPE_CHECKING:
     from worker.models import LoadedModel
@@ -44,9 +44,13 @@ class Networks:
             self._call = PlainUnet(compiled_unet(model.unet)) if compiled else self._call
             self._call = GraphedUnet(self._call, CudaRecorder())
             self._lead = Lead(lambda: torch.cuda.Event(blocking=True))
-        ladder = (fixed_rows,) if fixed_rows else LADDER
-        if fixed_rows or self.device.kind == "cuda":
-            self._call = BucketedUnet(self._call, ladder)
+        self._ladder = (fixed_rows,) if fixed_rows else LADDER if self.device.kind == "cuda" else ()
+        if self._ladder:
+            self._call = BucketedUnet(self._call, self._ladder)
+
+    def padded(self, count: int) -> int:
+        """How many rows a call for `count` rows has."""
+        return next_size(count, self._ladder)
 
     def unet(self, rows: UnetRows) -> torch.Tensor:
         """Predictions float32 (n, 4, h, w) of n rows."""
