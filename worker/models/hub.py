@@ -1,10 +1,15 @@
-"""Models on the Hugging Face hub, or in its local cache when HF_HUB_OFFLINE is set."""
+"""Models on the Hugging Face hub, or in its local cache when HF_HUB_OFFLINE is set.
+
+`python -P -m worker.models.hub OWNER/NAME` downloads what a GPU would read, for images with weights in them.
+"""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
+import torch
 from diffusers import StableDiffusionInpaintPipeline
 
 from worker.engine.devices import Device
@@ -43,3 +48,7 @@ def _download(source: str, **choice: Any) -> Path:
         return Path(StableDiffusionInpaintPipeline.download(source, **choice))
     except (OSError, ValueError) as error:
         raise ModelUnusable(f"{source}: not a folder or file here, and not to be had from the hub: {error}") from error
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"{fetch(sys.argv[1], Device('cuda', torch.float16, torch.device('cuda')))}\n")
