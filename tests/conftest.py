@@ -16,6 +16,7 @@ from storage.database import Database
 from storage.object_store import ObjectStore, open_object_store
 from storage.settings import StorageSettings
 from tests import databases, servers
+from tests.tls import certificate
 
 # Several of these processes share a machine; more threads in each only wait for one another. For their children too,
 # and before anything loads numpy or torch.
@@ -45,6 +46,19 @@ def pytest_collection_finish() -> None:
     """From here on garbage is searched for, though never again in what was imported: each search would walk over it."""
     gc.freeze()
     gc.enable()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Every HTTP client, here and in programs that are started, trusts this alone, unless a test says otherwise.
+
+    It would read the certificates of all the world's authorities first, which takes longer than most tests.
+    """
+    folder = tmp_path_factory.mktemp("authority")
+    certificate(folder, "localhost")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(folder / "server.pem"))
+        yield
 
 
 @pytest.fixture(scope="session")

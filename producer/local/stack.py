@@ -128,12 +128,14 @@ class LocalStack:
 
     def _wait_until_ready(self) -> None:
         end = time.monotonic() + READY_SECONDS
-        while not _is_ready(self.url):
-            self.check()
-            if time.monotonic() > end:
-                log = self.folder.log("api")
-                raise ChildDied(f"The api was not ready within {READY_SECONDS:g} s; see {log}.")
-            time.sleep(0.05)
+        # One for all questions: to make a client takes as long as to ask ten times, while the programs need the time.
+        with httpx.Client(timeout=1, trust_env=False) as http:
+            while not _is_ready(http, self.url):
+                self.check()
+                if time.monotonic() > end:
+                    log = self.folder.log("api")
+                    raise ChildDied(f"The api was not ready within {READY_SECONDS:g} s; see {log}.")
+                time.sleep(0.05)
 
     def __enter__(self) -> Self:
         self.start()
@@ -151,8 +153,8 @@ def _admin_key(keys: KeyStore, path: Path) -> str:
     return key
 
 
-def _is_ready(url: str) -> bool:
+def _is_ready(http: httpx.Client, url: str) -> bool:
     try:
-        return httpx.get(f"{url}/readyz", timeout=1, trust_env=False).is_success
+        return http.get(f"{url}/readyz").is_success
     except httpx.TransportError:
         return False

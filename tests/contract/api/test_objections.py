@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from producer.review import Reviewer, Word
-from safety.policy import load_policy
 from safety.reasons import Approval, Rejection
 from storage.also import add_rows
 from storage.case import Case, Choice, Ruling
@@ -17,7 +16,7 @@ NO = Word("ada", Rejection.NO_RIGHTS, "A note for the record.")
 
 
 def reviewer(stack: Stack) -> Reviewer:
-    return Reviewer(ReviewStore(stack.services.database), load_policy())
+    return Reviewer(ReviewStore(stack.services.database), stack.services.submitter.policy)
 
 
 def taken(stack: Stack, job_id: str, kind: str, name: str) -> Case:

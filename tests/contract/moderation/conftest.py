@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from safety.policy import Policy, load_policy
+from safety.policy import Policy
 from storage.database import Database
 from tests.contract.moderation.office import Office
+from tests.packaged import POLICY
 
 
 @pytest.fixture(scope="session")
 def policy() -> Policy:
-    return load_policy()
+    return POLICY
 
 
 @pytest.fixture

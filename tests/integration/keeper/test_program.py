@@ -17,7 +17,6 @@ import pytest
 
 from producer.keeper.program import Connections, duties
 from producer.settings import ProducerSettings
-from safety.policy import load_policy
 from safety.retention_schema import Retention
 from storage.database import Database, db_now
 from storage.ids import new_id
@@ -27,6 +26,7 @@ from storage.object_store import LocalObjectStore
 from storage.settings import StorageSettings
 from tests.jobs import Desk, change
 from tests.objects import keys
+from tests.packaged import POLICY
 from tests.servers import free_port
 from tests.service import program
 
@@ -60,8 +60,8 @@ def storage(sqlite_url: str, redis_url: str, tmp_path: Path) -> StorageSettings:
 )
 def test_the_settings_say_what_is_erased(storage: StorageSettings, settings: ProducerSettings, more: set[str]) -> None:
     connections = Connections.open(storage)
-    names = {duty.name for duty in duties(connections, storage, settings, load_policy(), threading.Event())}
-    kept = replace(load_policy(), retention=Retention(marks=30))
+    names = {duty.name for duty in duties(connections, storage, settings, POLICY, threading.Event())}
+    kept = replace(POLICY, retention=Retention(marks=30))
     assert {duty.name for duty in duties(connections, storage, settings, kept, threading.Event())} - names == {
         "forget_marks"
     }

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from producer.evidence import prompts_of
 from producer.prompts import judge_prompts
-from safety.policy import Policy, load_policy
+from safety.policy import Policy
 from safety.policy_files import PACKAGED
 from safety.verdict import Action, Finding, Signal, Stage, Verdict
 from storage.also import add_rows
@@ -27,6 +27,7 @@ from storage.audit_store import AuditStore
 from storage.audit_tables import audit_records
 from storage.database import Database
 from storage.params import InpaintParams, PromptSyntax
+from tests.packaged import POLICY
 from tests.unit.cli.conftest import Admin, Pictures
 
 TEXT = PACKAGED.read_text()
@@ -140,19 +141,18 @@ def on_result(score: float, policy: Policy, action: Action) -> Decision:
 
 
 def test_past_decisions_are_made_again_under_a_changed_policy(admin: Admin, database: Database, tmp_path: Path) -> None:
-    policy = load_policy()
     retry = Finding("behavior.retry_after_block", "evasion", 4, Stage.REQUEST, Action.REVIEW, "Again.")
     decisions = {
-        "job_mark": on_prompt("remove the (watermark:1.2)", policy),
-        "job_red": on_prompt("a red circle", policy),
-        "job_again": on_prompt("a red circle, please", policy, retry),
-        "job_gone": on_prompt("remove the watermark", policy),
-        "job_clean": on_result(-0.2, policy, Action.ALLOW),
-        "job_near": on_result(-0.05, policy, Action.ALLOW),
+        "job_mark": on_prompt("remove the (watermark:1.2)", POLICY),
+        "job_red": on_prompt("a red circle", POLICY),
+        "job_again": on_prompt("a red circle, please", POLICY, retry),
+        "job_gone": on_prompt("remove the watermark", POLICY),
+        "job_clean": on_result(-0.2, POLICY, Action.ALLOW),
+        "job_near": on_result(-0.05, POLICY, Action.ALLOW),
         "job_waived": replace(
-            on_result(0.2, policy, Action.ALLOW), waived=[{"stage": "result", "rule": "result.test_pattern"}]
+            on_result(0.2, POLICY, Action.ALLOW), waived=[{"stage": "result", "rule": "result.test_pattern"}]
         ),
-        "job_person": Decision(AuditStage.REVIEW, "approve", known(policy), actor="ada", automated=False),
+        "job_person": Decision(AuditStage.REVIEW, "approve", known(POLICY), actor="ada", automated=False),
     }
     with database.transaction() as connection:
         add_rows(connection, [audit_row(subject, decision) for subject, decision in decisions.items()])
@@ -183,7 +183,7 @@ def test_past_decisions_are_made_again_under_a_changed_policy(admin: Admin, data
 
 def test_what_was_never_measured_is_not_guessed(admin: Admin, database: Database, tmp_path: Path) -> None:
     with database.transaction() as connection:
-        add_rows(connection, [audit_row("job_x", on_result(-0.2, load_policy(), Action.ALLOW))])
+        add_rows(connection, [audit_row("job_x", on_result(-0.2, POLICY, Action.ALLOW))])
     AuditStore(database).seal()
     asks = tmp_path / "asks.yaml"
     assert "\ninput_signals:\n" in TEXT

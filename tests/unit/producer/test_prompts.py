@@ -9,12 +9,10 @@ import pytest
 from producer.errors import Refusal
 from producer.prompts import judge_prompts
 from safety.checks import check_prompt
-from safety.policy import load_policy
 from safety.verdict import Action
 from storage.params import InpaintParams, PromptSyntax
+from tests.packaged import POLICY
 from tests.unit.safety.phrases import ABUSIVE, BENIGN
-
-POLICY = load_policy()
 
 
 def action(prompt: str, negative_prompt: str = "", syntax: PromptSyntax = PromptSyntax.A1111) -> Action:

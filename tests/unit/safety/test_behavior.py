@@ -23,10 +23,9 @@ from safety.behavior import (
     weight_together,
 )
 from safety.behavior_schema import Behavior
-from safety.policy import load_policy
 from safety.verdict import Action, Finding, Stage, Verdict
+from tests.packaged import POLICY
 
-POLICY = load_policy()
 RULES = POLICY.behavior
 KEY = b"a key"
 MINUTE = 60.0

@@ -11,11 +11,11 @@ from PIL import Image
 
 from safety.checks import check_input, check_result
 from safety.evidence import Evidence, OfImages, Scores, Submission
-from safety.policy import Policy, load_policy
+from safety.policy import Policy
 from safety.signal_schema import Bound, RequiredSignal, ScoreExample, SignalRule
 from safety.verdict import Action, Signal, Stage, Verdict
+from tests.packaged import POLICY as PACKAGED
 
-PACKAGED = load_policy()
 CONCEPTS = next(required for required in PACKAGED.result_signals if required.source == "concepts")
 POLICY = replace(PACKAGED, input_signals=(), input_rules=(), result_signals=(CONCEPTS,), result_rules=())
 PICTURE = Image.new("RGB", (128, 96), "teal")

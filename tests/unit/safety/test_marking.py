@@ -8,8 +8,8 @@ from safety.marking import UNMARKED_RULE, can_carry, refused_below, require_room
 from safety.marking_schema import Marking, Scope, Unmarked
 from safety.policy import PACKAGED, load_policy
 from safety.verdict import Action
+from tests.packaged import POLICY
 
-POLICY = load_policy()
 WHOLE = (0, 0, 600, 400)
 
 

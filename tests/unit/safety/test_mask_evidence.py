@@ -10,15 +10,14 @@ from skimage import data
 from safety.checks import check_input
 from safety.evidence import APPEARED, COMPOSITE, INPUT, Box, Evidence, SignalSource, Submission
 from safety.faces import FaceSource
-from safety.policy import load_policy
 from safety.regions import body_below, covered
 from safety.text_areas import TextSource, text_like
 from safety.verdict import Action
 from tests.calm import calm_sources
+from tests.packaged import POLICY
 
 FACE = (177, 66, 272, 161)
 """Where the astronaut's face is."""
-POLICY = load_policy()
 FACES = FaceSource()
 
 

@@ -7,13 +7,13 @@ from bench.prompt_identities import unequal
 from bench.prompt_policy import action_of, load_set, share, twins
 from safety.checks import check_prompt
 from safety.lexicon import Lexicons
-from safety.policy import load_document, load_policy
+from safety.policy import load_document
 from safety.policy_schema import Example, PromptRule
 from safety.verdict import Action, Stage
+from tests.packaged import POLICY
 from tests.unit.safety.phrases import ABUSIVE, BENIGN
 
 DOCUMENT = load_document()[0]
-POLICY = load_policy()
 
 
 def _rules(example: str | Example) -> set[str]:

@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from safety.policy import load_policy
 from safety.signal_schema import RequiredSignal
 from storage.errors import SettingsError
+from tests.packaged import POLICY as PACKAGED
 from tests.unit.engine.fake_runner import FakeRunner
 from worker.classifiers import open_added
 from worker.engine.engine import Engine
 
-POLICY = replace(load_policy(), result_signals=(RequiredSignal(source="house"), RequiredSignal(source="second")))
+POLICY = replace(PACKAGED, result_signals=(RequiredSignal(source="house"), RequiredSignal(source="second")))
 
 
 @pytest.fixture

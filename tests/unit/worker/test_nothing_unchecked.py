@@ -19,17 +19,17 @@ from PIL import Image, ImageDraw
 
 from safety.checks import check_input, check_result
 from safety.evidence import APPEARED, BEFORE, COMPOSITE, INPUT, REGION, WHOLE, Evidence, SignalSource, Submission
-from safety.policy import Policy, load_policy
+from safety.policy import Policy
 from safety.verdict import PASSING, Verdict
 from storage.job import Job, JobState
 from storage.live import Live
+from tests.packaged import POLICY
 from tests.unit.worker.workbench import SIDE, Bench
 from worker import execution
 from worker.marking import MarkedImage
 from worker.preview import Previewer
 from worker.tools import Tools
 
-POLICY = load_policy()
 INPUT_SOURCES = [required.source for required in POLICY.input_signals]
 RESULT_SOURCES = [required.source for required in POLICY.result_signals]
 FAILURES = ("signal.failed.", "signal.missing.")

@@ -16,18 +16,17 @@ from safety.checks import check_input
 from safety.evidence import INPUT, Evidence, Submission
 from safety.mark_keys import MarkKeys
 from safety.own_mark import OwnMark
-from safety.policy import load_policy
 from safety.verdict import Action
 from safety.watermark import embed
 from storage.database import Database
 from storage.errors import DatabaseUnavailable
 from storage.hash_bank_store import HashBankStore, Known
+from tests.packaged import POLICY
 from worker import sources
 from worker.pocket.pattern import draw_pattern
 from worker.sources import BanksInUse, open_sources
 
 CAT = Image.fromarray(data.cat()).convert("RGB")
-POLICY = load_policy()
 KEYS = MarkKeys.from_secret("a secret for tests only")
 
 

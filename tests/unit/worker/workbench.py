@@ -11,7 +11,6 @@ from PIL import Image, ImageDraw
 
 from safety.authority import load_or_create_authority
 from safety.mark_keys import MarkKeys
-from safety.policy import load_policy
 from storage.database import Database
 from storage.job import Job
 from storage.job_reader import JobReader
@@ -20,6 +19,7 @@ from storage.params import InpaintParams
 from tests.calm import calm_sources
 from tests.jobs import Desk
 from tests.objects import keys
+from tests.packaged import POLICY
 from tests.service import png
 from tests.unit.engine.fake_runner import FakeRunner, FakeTrajectory
 from worker.engine.engine import Engine
@@ -33,7 +33,6 @@ SIDE = 96
 # Nothing listens there: no job needs live news.
 NO_REDIS = "redis://127.0.0.1:1/0"
 # Read once: it takes longer than a job does here.
-POLICY = load_policy()
 CLEAN = {"test_pattern": -0.2, "concept_1": -0.1}
 
 
