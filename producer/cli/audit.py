@@ -30,13 +30,16 @@ class _Anchor(click.ParamType[Head]):
         return Head(int(found[1]), found[2])
 
 
+ANCHOR = click.option("--anchor", type=_Anchor(), help="An earlier `audit head` that was kept elsewhere.")
+
+
 @click.group()
 def audit() -> None:
     """The record of every decision, and the chain that guards it."""
 
 
 @audit.command()
-@click.option("--anchor", type=_Anchor(), help="An earlier `audit head` that was kept elsewhere.")
+@ANCHOR
 @JSON
 def verify(anchor: Head | None, json_output: bool) -> None:
     """Walk the whole chain and name the first record that was changed, removed or inserted.

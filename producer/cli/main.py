@@ -34,6 +34,7 @@ COMMANDS = {
     "strikes": "producer.cli.strikes:strikes",
     "erase": "producer.cli.erase:erase",
     "storage": "producer.cli.storage:storage",
+    "restore-check": "producer.cli.restore:restore_check",
     "migrate": "producer.cli.admin:migrate",
     "doctor": "producer.cli.admin:doctor",
     "completion": "producer.cli.completion:completion",

@@ -12,7 +12,7 @@ import itertools
 import re
 import threading
 from collections.abc import Iterable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -73,25 +73,28 @@ class Collector:
 
     def collect(self) -> int:
         """How many orphans were deleted. Raises ObjectStoreUnavailable, DatabaseUnavailable."""
-        before = self._store.now() - self._ttl
         collected = 0
+        for orphans in self.orphans(self._store.now() - self._ttl):
+            if self._stop.is_set():
+                break
+            for key in orphans:
+                self._objects.delete(key)
+                log.info("orphan_deleted", key=key)
+            collected += len(orphans)
+        return collected
+
+    def orphans(self, before: datetime) -> Iterator[list[str]]:
+        """Orphans that were stored before that, by the store's clock, a list for each page of objects."""
         for prefix in _PREFIXES:
             old = (entry.key for entry in self._objects.entries(prefix) if entry.modified < before)
             for page in _pages(old):
-                if self._stop.is_set():
-                    return collected
-                collected += self._collect(page)
-        return collected
+                yield self._among(page)
 
-    def _collect(self, page: list[str]) -> int:
+    def _among(self, page: list[str]) -> list[str]:
         ids = [_ids(page, pattern, "job") for pattern in (_RESULT, _INPUT, _MANIFEST)]
         jobs, files = self._store.standing(set().union(*ids)), self._store.known_files(_ids(page, _FILE, "file"))
         manifests = self._store.known_manifests([key for key in page if _MANIFEST.fullmatch(key)])
-        orphans = [key for key in page if is_orphan(key, jobs, files | manifests)]
-        for key in orphans:
-            self._objects.delete(key)
-            log.info("orphan_deleted", key=key)
-        return len(orphans)
+        return [key for key in page if is_orphan(key, jobs, files | manifests)]
 
 
 def collecting(

@@ -10,7 +10,10 @@ from pathlib import Path
 ROOT = Path(__file__).parents[3]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 # A page whose blocks need a deployment of their own, and the test that runs them.
-ELSEWHERE = {"docs/migrating.md": "tests/e2e/test_migrating.py"}
+ELSEWHERE = {
+    "docs/backup.md": "tests/integration/test_backup.py",
+    "docs/migrating.md": "tests/e2e/test_migrating.py",
+}
 _BLOCK = re.compile(r"(?:^<!-- not run: (?P<reason>[^\n]+) -->\n+)?^```(?P<kind>\w*)\n(?P<text>.*?)^```$", re.M | re.S)
 # Pages tell of a service at the default address, and of ids that differ each time.
 _ADDRESS = "http://127.0.0.1:8000"
