@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from random import Random
 
 from redis import Redis
@@ -81,3 +81,10 @@ def draw(rng: Random) -> tuple[str, Fault]:
     names = list(FAULTS)
     name = rng.choices(names, [FAULTS[name][0] for name in names])[0]
     return name, FAULTS[name][1]
+
+
+def deck(rng: Random) -> Iterator[tuple[str, Fault]]:
+    """Faults without end and their names; every kind comes once before any comes again."""
+    while True:
+        for name in rng.sample(list(FAULTS), len(FAULTS)):
+            yield name, FAULTS[name][1]

@@ -18,6 +18,7 @@ from tests.service import data_uri
 
 SIDE, STEPS = 64, 3
 CALLERS = 4
+PROMPTS = 1000
 RETRY_SECONDS = 0.2
 
 
@@ -102,7 +103,9 @@ class Stream:
             _cancel(http, job_id)
 
     def _body(self, rng: Random) -> dict[str, Any]:
-        body: dict[str, Any] = {"image": self._image, "mask": self._mask, "prompt": "a red circle", "steps": STEPS}
+        body: dict[str, Any] = {"image": self._image, "mask": self._mask, "steps": STEPS}
+        # No two alike for long, so that whatever is kept for a prompt is seen to be bounded.
+        body["prompt"] = f"a red circle, {rng.randrange(PROMPTS)} of {PROMPTS}"
         body |= {"seed": rng.randrange(1000), "priority": rng.choice(["interactive", "standard", "bulk"])}
         if rng.random() < 0.03:
             body["deadline_seconds"] = rng.uniform(0.2, 3)

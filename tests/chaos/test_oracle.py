@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,38 +17,45 @@ from tests.jobs import Desk
 
 
 @pytest.fixture
-def desk(sqlite_url: str) -> Desk:
-    return Desk(Database(sqlite_url))
+def opened(sqlite_url: str) -> Iterator[Database]:
+    database = Database(sqlite_url)
+    yield database
+    database.close()
 
 
-def test_a_request_that_became_two_jobs_is_found(sqlite_url: str, desk: Desk) -> None:
+@pytest.fixture
+def desk(opened: Database) -> Desk:
+    return Desk(opened)
+
+
+def test_a_request_that_became_two_jobs_is_found(opened: Database, desk: Desk) -> None:
     desk.submit(idempotency_key=None)
     desk.submit(idempotency_key=None)
-    oracle = Oracle(Database(sqlite_url))
+    oracle = Oracle(opened)
     assert oracle.doubled(sent=2) == []
     assert oracle.doubled(sent=1) == ["2 jobs are there, of 1 that were sent"]
 
 
-def test_a_job_that_went_is_found(sqlite_url: str, desk: Desk, tmp_path: Path) -> None:
+def test_a_job_that_went_is_found(opened: Database, desk: Desk, tmp_path: Path) -> None:
     there = desk.submit().id
-    found = Oracle(Database(sqlite_url)).problems([there, "job_gone"], LocalObjectStore(tmp_path))
+    found = Oracle(opened).problems([there, "job_gone"], LocalObjectStore(tmp_path))
     assert "job_gone was accepted and is not there" in found
     assert f"{there}: is still queued" in found
 
 
-def test_an_end_without_its_event_is_found(sqlite_url: str, desk: Desk) -> None:
-    job_id, database = desk.submit().id, Database(sqlite_url)
+def test_an_end_without_its_event_is_found(opened: Database, desk: Desk) -> None:
+    job_id = desk.submit().id
     desk.jobs.cancel(job_id, desk.tenant_id)
-    assert Oracle(database).histories() == []
-    with database.transaction() as connection:
+    assert Oracle(opened).histories() == []
+    with opened.transaction() as connection:
         connection.execute(sa.delete(job_events).where(job_events.c.type == "job.canceled"))
-    assert Oracle(database).histories() == [f"{job_id}: is canceled and its history ends with []"]
+    assert Oracle(opened).histories() == [f"{job_id}: is canceled and its history ends with []"]
 
 
-def test_a_picture_that_no_row_names_is_found(sqlite_url: str, tmp_path: Path) -> None:
+def test_a_picture_that_no_row_names_is_found(opened: Database, tmp_path: Path) -> None:
     objects = LocalObjectStore(tmp_path)
     objects.put("results/job_x/1-0", b"left behind", "image/png")
-    found = Oracle(Database(sqlite_url)).problems([], objects)
+    found = Oracle(opened).problems([], objects)
     assert found == ["results/job_x/1-0 is in the store and no row names it"]
 
 

@@ -16,7 +16,7 @@ from storage.database import Database
 from storage.job import TERMINAL, JobState
 from storage.tables import jobs
 from tests.chaos.deployment import SLOTS, Deployment, deployment
-from tests.chaos.faults import FAULTS
+from tests.chaos.faults import deck
 from tests.chaos.oracle import Oracle
 from tests.chaos.receiver import Receiver, receiver
 from tests.chaos.run import Report, examine
@@ -117,21 +117,21 @@ def _counts(database: Database) -> tuple[int, int]:
 
 
 def _hurt(made: Deployment, plan: Plan, say: Callable[[str], None]) -> Counter[str]:
-    """A fault in the middle of every `fault_seconds`. Every kind comes once before any comes again."""
+    """A fault in the middle of every `fault_seconds`."""
     rng, began = Random(plan.seed), time.monotonic()
     counted: Counter[str] = Counter()
-    deck: list[str] = []
-    due = plan.fault_seconds / 2
-    while due < plan.seconds:
-        deck = deck or rng.sample(list(FAULTS), len(FAULTS))
-        time.sleep(max(0.0, began + due - time.monotonic()))
-        name = deck.pop()
+    for number, (name, fault) in zip(range(round(plan.seconds / plan.fault_seconds)), deck(rng), strict=False):
+        due = (number + 0.5) * plan.fault_seconds
+        _sleep_until(began + due)
         say(f"{due / 60:5.1f} min: {name}")
-        FAULTS[name][1](made, rng)
+        fault(made, rng)
         counted[name] += 1
-        due += plan.fault_seconds
-    time.sleep(max(0.0, began + plan.seconds - time.monotonic()))
+    _sleep_until(began + plan.seconds)
     return counted
+
+
+def _sleep_until(when: float) -> None:
+    time.sleep(max(0.0, when - time.monotonic()))
 
 
 def _told(made: Deployment, stream: Stream, received: Receiver, visitors: list[Visitor]) -> Report:

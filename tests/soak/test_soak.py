@@ -15,19 +15,19 @@ from tests.soak.watch import CONNECTIONS, FILES, MEMORY, QUEUE
 def test_a_short_soak_is_clean_and_looks_at_everything(tmp_path: Path) -> None:
     said: list[str] = []
     plan = Plan(
-        seed=4,  # PostgreSQL sessions are cut
-        seconds=8.0,
-        worker=("tests.null_worker", "--step-seconds", "0.1"),
-        fault_seconds=8.0,
-        capacity_seconds=3.0,
-        sample_seconds=0.5,
+        seed=5,  # PostgreSQL sessions are cut
+        seconds=6.0,
+        worker=("tests.null_worker", "--step-seconds", "0.2"),
+        fault_seconds=6.0,
+        capacity_seconds=2.0,
+        sample_seconds=1.0,
         share=1.0,  # programs that have just begun still grow
         copies=1,
     )
     outcome = soak(tmp_path, plan, said.append)
     assert outcome.problems == [], (table(outcome.rows), said)
     assert outcome.report.faults.total() == 1
-    assert outcome.report.outcomes["succeeded"] > 8
+    assert outcome.report.outcomes["succeeded"] > 5
     assert outcome.visits > 0
     assert outcome.rate == pytest.approx(0.7 * outcome.capacity)
     seen = {(row.track.role, row.track.what) for row in outcome.rows if row.trend is not None}
