@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from storage.also import Row, add_rows
 from storage.bulk_tables import bulk_decisions as table
 from storage.case import Ruling
 from storage.database import Database, db_now
@@ -55,12 +56,21 @@ class BulkStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def propose(self, case_ids: Sequence[str], ruling: Ruling, by: str) -> Bulk:
-        """A new one, which waits for a second person."""
-        bulk_id = new_id("bulk")
+    def propose(
+        self,
+        case_ids: Sequence[str],
+        ruling: Ruling,
+        by: str,
+        *,
+        bulk_id: str | None = None,
+        also: Sequence[Row] = (),
+    ) -> Bulk:
+        """A new one, which waits for a second person, with `also` in the same commit."""
+        bulk_id = bulk_id or new_id("bulk")
         values = {"id": bulk_id, "case_ids": list(case_ids), "ruling": ruling.as_dict(), "proposed_by": by}
         with self._database.transaction() as connection:
             connection.execute(sa.insert(table).values(values))
+            add_rows(connection, also)
         return self.get(bulk_id)
 
     def get(self, bulk_id: str) -> Bulk:
@@ -88,15 +98,19 @@ class BulkStore:
         values = {"state": BulkState.DONE, "ended_at": db_now(), "results": [asdict(one) for one in results]}
         return self._change(bulk, table.c.state == BulkState.RUNNING, values)
 
-    def refuse(self, bulk: Bulk, by: str) -> bool:
+    def refuse(self, bulk: Bulk, by: str, also: Sequence[Row] = ()) -> bool:
         """proposed -> refused: nothing of it is carried out."""
         values = {"state": BulkState.REFUSED, "second_by": by, "ended_at": db_now()}
-        return self._change(bulk, table.c.state == BulkState.PROPOSED, values)
+        return self._change(bulk, table.c.state == BulkState.PROPOSED, values, also)
 
-    def _change(self, bulk: Bulk, stands: sa.ColumnElement[bool], values: dict[str, Any]) -> bool:
+    def _change(
+        self, bulk: Bulk, stands: sa.ColumnElement[bool], values: dict[str, Any], also: Sequence[Row] = ()
+    ) -> bool:
         moved = sa.update(table).where(table.c.id == bulk.id, stands).values(values)
         with self._database.transaction() as connection:
-            return connection.execute(moved).rowcount == 1
+            changed = connection.execute(moved).rowcount == 1
+            add_rows(connection, also if changed else ())
+        return changed
 
 
 def _bulk(row: sa.Row[Any]) -> Bulk:

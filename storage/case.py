@@ -82,7 +82,8 @@ class Case:
     `lease_no` is the fencing token: +1 whenever the case is given to somebody. `first_by` decided the refusal that an
     appeal is about, and never gets it. `expected` is the known answer of a case that measures agreement, `copy_of` the
     case that such a one asks about again: what is decided on it changes nothing but the measure.
-    `replacement` is the job that an overturned refusal became.
+    `replacement` is the job that an overturned refusal became. `undo_by` wants the decision undone, because of
+    `undo_note`, and waits for a second person.
     """
 
     id: str
@@ -114,6 +115,8 @@ class Case:
     due_at: datetime
     given_at: datetime | None
     copy_of: str | None = None
+    undo_by: str | None = None
+    undo_note: str | None = None
 
     @property
     def is_pending(self) -> bool:

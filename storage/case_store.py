@@ -145,10 +145,10 @@ class CaseStore:
         """Lets the case go unchanged."""
         return self._change(_held(case), _FREE)
 
-    def skip(self, case: Case, reason: str) -> bool:
+    def skip(self, case: Case, reason: str, also: Sequence[Row] = ()) -> bool:
         """Passes the case over: its holder is not given it again."""
         values = {"case_id": case.id, "moderator": case.lease_by, "reason": reason}
-        return self._change(_held(case), _FREE, [Row(case_skips, values)])
+        return self._change(_held(case), _FREE, [Row(case_skips, values), *also])
 
     def escalate(self, case: Case, queue: str, also: Sequence[Row] = ()) -> bool:
         """Passes the case on to another queue."""
@@ -165,10 +165,14 @@ class CaseStore:
         values = {"state": CaseState.OPEN, "queue": queue, "proposal": None}
         return self._change(_held(case, CaseState.PROPOSED), _FREE | values, also)
 
+    def ask_undo(self, case: Case, moderator: str, note: str, also: Sequence[Row] = ()) -> bool:
+        """Notes that the moderator wants the decision undone, which waits for another; False where somebody did so."""
+        first = sa.and_(_standing(case), cases.c.undo_by.is_(None))
+        return self._change(first, {"undo_by": moderator, "undo_note": note}, also)
+
     def note_undone(self, case: Case, moderator: str) -> bool:
         """Notes that the decision on the case was taken back; False where somebody did so before."""
-        stands = sa.and_(cases.c.id == case.id, cases.c.state == CaseState.DECIDED, cases.c.undone_at.is_(None))
-        return self._change(stands, {"undone_by": moderator, "undone_at": db_now()})
+        return self._change(_standing(case), {"undone_by": moderator, "undone_at": db_now()})
 
     def _change(self, which: sa.ColumnElement[bool], values: dict[str, Any], also: Sequence[Row] = ()) -> bool:
         with self._database.transaction() as connection:
@@ -200,6 +204,10 @@ def _held(case: Case, state: CaseState | None = None) -> sa.ColumnElement[bool]:
     mine = (cases.c.id == case.id, cases.c.lease_by == case.lease_by, cases.c.lease_no == case.lease_no)
     stands = PENDING if state is None else cases.c.state == state
     return sa.and_(*mine, stands, cases.c.lease_until > db_now())
+
+
+def _standing(case: Case) -> sa.ColumnElement[bool]:
+    return sa.and_(cases.c.id == case.id, cases.c.state == CaseState.DECIDED, cases.c.undone_at.is_(None))
 
 
 def _first_free(wanted: Wanted) -> sa.Select[Any]:

@@ -49,6 +49,9 @@ cases = sa.Table(
     sa.Column("given_at", Moment),
     # The decided case, with a known answer, that this one asks somebody about again.
     sa.Column("copy_of", Id),
+    # Who asked that the decision be undone, where a second person has to agree.
+    sa.Column("undo_by", Name),
+    sa.Column("undo_note", sa.String(300)),
     # `next` walks along this one: the case whose time ends first comes first.
     partial_index("ix_cases_pending", "due_at", "id", where=_PENDING),
     sa.Index("ix_cases_job", "job_id", "id"),
@@ -76,4 +79,14 @@ exposures = sa.Table(
     sa.Column("severity", sa.Integer, nullable=False),
     sa.Column("at", Moment, nullable=False, default=db_now()),
     sa.Index("ix_exposures_moderator", "moderator", "at"),
+)
+
+reveals = sa.Table(
+    "reveals",
+    metadata,
+    # Each picture by itself: what opens one of them opens none of the others.
+    sa.Column("moderator", Name, primary_key=True),
+    sa.Column("case_id", Id, primary_key=True),
+    sa.Column("picture", sa.String(40), primary_key=True),
+    sa.Column("at", Moment, nullable=False, default=db_now()),
 )

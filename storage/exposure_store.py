@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
 from storage.also import Row, add_rows
 from storage.case import Case
-from storage.case_tables import exposures
+from storage.case_tables import exposures, reveals
 from storage.database import Database, db_now
 
 _DAY = 86400.0
@@ -33,20 +34,22 @@ class ExposureStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def note(self, moderator: str, case: Case, also: Sequence[Row] = ()) -> None:
-        """The case was revealed to the moderator; counted once, however often. `also` are rows for the same commit."""
-        values = {"moderator": moderator, "case_id": case.id, "category": case.category, "severity": case.severity}
-        known = sa.and_(exposures.c.moderator == moderator, exposures.c.case_id == case.id)
+    def note(self, moderator: str, case: Case, picture: str, also: Sequence[Row] = ()) -> None:
+        """A picture of the case was revealed to the moderator. A case counts once, however much of it is looked at.
+
+        `also` are rows for the same commit.
+        """
+        whose = {"moderator": moderator, "case_id": case.id}
         with self._database.transaction() as connection:
-            if connection.scalar(sa.select(exposures.c.case_id).where(known)) is None:
-                connection.execute(sa.insert(exposures).values(values))
+            _once(connection, exposures, whose, {"category": case.category, "severity": case.severity})
+            _once(connection, reveals, whose | {"picture": picture}, {})
             add_rows(connection, also)
 
-    def knows(self, moderator: str, case_id: str) -> bool:
-        """Whether the case was revealed to the moderator."""
-        mine = sa.and_(exposures.c.moderator == moderator, exposures.c.case_id == case_id)
+    def revealed(self, moderator: str, case_id: str) -> frozenset[str]:
+        """The names of the pictures of the case that were revealed to the moderator."""
+        mine = sa.and_(reveals.c.moderator == moderator, reveals.c.case_id == case_id)
         with self._database.reading() as connection:
-            return connection.scalar(sa.select(exposures.c.case_id).where(mine)) is not None
+            return frozenset(connection.scalars(sa.select(reveals.c.picture).where(mine)))
 
     def seen(self, moderator: str, window_seconds: float) -> Seen:
         """What the moderator has seen lately."""
@@ -59,3 +62,9 @@ class ExposureStore:
             categories = {row[0]: row[1] for row in connection.execute(by_category.group_by(exposures.c.category))}
             last = connection.execute(newest).one_or_none()
         return Seen(severities, categories, None if last is None else (last[1] - last[0]).total_seconds())
+
+
+def _once(connection: sa.Connection, table: sa.Table, key: dict[str, str], values: dict[str, Any]) -> None:
+    known = sa.select(sa.literal(1)).select_from(table).where(*(table.c[name] == key[name] for name in key))
+    if connection.scalar(known) is None:
+        connection.execute(sa.insert(table).values(**key, **values))

@@ -88,10 +88,12 @@ class HashBankStore:
         with self._database.reading() as connection:
             return [_entry(row) for row in connection.execute(theirs)]
 
-    def remove_for(self, reason: str) -> int:
-        """Takes out every picture that was added for exactly this reason, and says how many."""
+    def remove_for(self, reason: str, also: Sequence[Row] = ()) -> int:
+        """Takes out every picture that was added for exactly this reason, and says how many; `also` where any was."""
         with self._database.transaction() as connection:
-            return connection.execute(sa.delete(entries).where(entries.c.reason == reason)).rowcount
+            removed = connection.execute(sa.delete(entries).where(entries.c.reason == reason)).rowcount
+            add_rows(connection, also if removed else ())
+        return removed
 
     def all(self, bank: str | None = None) -> list[BankEntry]:
         """Every picture of a bank, or of all banks, oldest first."""

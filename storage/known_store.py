@@ -37,12 +37,14 @@ class KnownStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def mark(self, case_id: str, expected: Choice | None) -> bool:
+    def mark(self, case_id: str, expected: Choice | None, also: Sequence[Row] = ()) -> bool:
         """Makes a decided case a known one, or, with None, an ordinary one again; False where it cannot be one."""
         fits = sa.and_(cases.c.state == CaseState.DECIDED, cases.c.kind == CaseKind.HELD, cases.c.copy_of.is_(None))
         with self._database.transaction() as connection:
             marked = sa.update(cases).where(cases.c.id == case_id, fits).values(expected=expected)
-            return connection.execute(marked).rowcount == 1
+            changed = connection.execute(marked).rowcount == 1
+            add_rows(connection, also if changed else ())
+        return changed
 
     def items(self) -> list[Case]:
         """Every known case, newest first."""

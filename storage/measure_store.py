@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 import sqlalchemy as sa
 
-from storage.also import Row
+from storage.also import Row, add_rows
 from storage.database import Database, db_now
 from storage.ids import new_id
 from storage.measure_tables import measures
@@ -70,18 +71,26 @@ class MeasureStore:
         with self._database.reading() as connection:
             return [_measure(row) for row in connection.execute(open_ones)]
 
-    def end(self, measure_id: str, by: str) -> bool:
-        """Ends one measure; False where it had ended or there is none."""
-        return self._end(measures.c.id == measure_id, by) == 1
+    def get(self, measure_id: str) -> Measure | None:
+        """One measure."""
+        with self._database.reading() as connection:
+            row = connection.execute(sa.select(measures).where(measures.c.id == measure_id)).one_or_none()
+        return None if row is None else _measure(row)
+
+    def end(self, measure_id: str, by: str, also: Sequence[Row] = ()) -> bool:
+        """Ends one measure, with `also` in the same commit; False where it had ended or there is none."""
+        return self._end(measures.c.id == measure_id, by, also) == 1
 
     def end_of_case(self, case_id: str, by: str) -> int:
         """Ends every measure that went with the decision on a case, and says how many."""
         return self._end(measures.c.case_id == case_id, by)
 
-    def _end(self, which: sa.ColumnElement[bool], by: str) -> int:
+    def _end(self, which: sa.ColumnElement[bool], by: str, also: Sequence[Row] = ()) -> int:
         ended = sa.update(measures).where(which, measures.c.ended_at.is_(None)).values(ended_at=db_now(), ended_by=by)
         with self._database.transaction() as connection:
-            return connection.execute(ended).rowcount
+            count = connection.execute(ended).rowcount
+            add_rows(connection, also if count else ())
+        return count
 
 
 def _measure(row: sa.Row[tuple[object, ...]]) -> Measure:

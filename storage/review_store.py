@@ -20,6 +20,7 @@ from storage.job import HeldAt, Job, JobState, NewJob, refuse_unmarked
 from storage.job_store import FINISH, cancel_where
 from storage.moves import apply
 from storage.rows import job_of
+from storage.strike_store import lift_of_job
 from storage.tables import jobs
 
 
@@ -141,7 +142,7 @@ class ReviewStore:
         """An overturned refusal: `new` carries the refused job on, since what has ended never changes.
 
         `safety` is what the refused job says from now on. One refusal is overturned once: a second call returns the
-        job that the first one made. Raises what a submit raises.
+        job that the first one made. The strike that the refusal earned is taken back. Raises what a submit raises.
         """
         with self._database.transaction() as connection:
             known = connection.execute(sa.select(jobs).where(jobs.c.replaces == job.id)).one_or_none()
@@ -153,6 +154,7 @@ class ReviewStore:
             connection.execute(sa.update(jobs).where(jobs.c.id == job.id).values(safety=safety))
             told = sa.select(jobs.c.webhook_id).where(jobs.c.id == job.id).scalar_subquery()
             connection.execute(sa.update(jobs).where(jobs.c.id == answer.job.id).values(webhook_id=told))
+            lift_of_job(connection, job, f"The refusal was overturned: {answer.job.id}.")
             data = {"replacement": answer.job.id}
             add_events(connection, [Event(job.id, job.tenant_id, job.attempt, "job.overturned", data)])
             _settle(connection, settling, replacement=answer.job.id)

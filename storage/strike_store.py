@@ -57,6 +57,11 @@ def struck_users(connection: sa.Connection, tenant_id: str, users: Collection[st
     return set(connection.scalars(found)) if users else set()
 
 
+def lift_of_job(connection: sa.Connection, job: Job, why: str) -> None:
+    """Takes back the strike that the job earned, in the commit that takes its refusal back."""
+    connection.execute(_lifting(why, strikes.c.tenant_id == job.tenant_id, strikes.c.job_id == job.id))
+
+
 class StrikeStore:
     """What is on record of callers. Every method raises DatabaseUnavailable."""
 
@@ -115,9 +120,8 @@ class StrikeStore:
         if user is None and job_id is None:
             raise ValueError("name an end-user or a job")
         named = [column == value for column, value in ((strikes.c.user, user), (strikes.c.job_id, job_id)) if value]
-        lifted = sa.update(strikes).where(strikes.c.tenant_id == tenant_id, *named, _COUNTS)
         with self._database.transaction() as connection:
-            return connection.execute(lifted.values(lifted_at=db_now(), lifted_why=why)).rowcount
+            return connection.execute(_lifting(why, strikes.c.tenant_id == tenant_id, *named)).rowcount
 
     def forget(self, *, older_than_seconds: float) -> int:
         """Removes strikes older than that, and returns how many."""
@@ -136,6 +140,10 @@ def _run(connection: sa.Connection, tenant_id: str, window_seconds: float, count
     since = sa.select(jobs.c.id).where(jobs.c.tenant_id == tenant_id, jobs.c.id >= min(struck))
     stretch = since.order_by(jobs.c.id).limit(requests + 1).subquery()
     return connection.scalar(sa.select(sa.func.count()).select_from(stretch))
+
+
+def _lifting(why: str, *which: sa.ColumnElement[bool]) -> sa.Update:
+    return sa.update(strikes).where(*which, _COUNTS).values(lifted_at=db_now(), lifted_why=why)
 
 
 def _imprint(job: Job | NewJob) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, fields
 
 import sqlalchemy as sa
@@ -55,6 +56,12 @@ class TenantStore:
         if tenant_id is None:
             raise TenantNotFound(f"there is no tenant called {name!r}; `inpaintd keys create` makes one")
         return tenant_id
+
+    def names(self, tenant_ids: Collection[str]) -> dict[str, str]:
+        """The names of these tenants, by id; who is unknown is left out. Raises DatabaseUnavailable."""
+        named = sa.select(tenants.c.id, tenants.c.name).where(tenants.c.id.in_(set(tenant_ids)))
+        with self._database.reading() as connection:
+            return {row.id: row.name for row in connection.execute(named)}
 
     def set_limits(self, name: str, limits: TenantLimits) -> None:
         """Replaces them; jobs that wait or run stay. Raises TenantNotFound, ValueError for what cannot be meant."""

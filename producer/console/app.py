@@ -14,6 +14,7 @@ from producer.console import (
     decide,
     faults,
     figures,
+    measures,
     oidc,
     operator,
     policy,
@@ -30,7 +31,7 @@ from producer.settings import ProducerSettings
 
 SIGN_INS_PER_MINUTE = 20.0
 _FOR_ALL = (sign_in, oidc, queues, cases, decide, case_pictures)
-_FOR_LEADS = (bulk, record, figures, banks, policy, operator)
+_FOR_LEADS = (bulk, measures, record, figures, banks, policy, operator)
 ROUTERS: tuple[APIRouter, ...] = tuple(resource.router for resource in (*_FOR_ALL, *_FOR_LEADS))
 
 

@@ -18,7 +18,7 @@ _HEADERS = {"Content-Security-Policy": "default-src 'none'; sandbox", "Cache-Con
 @router.get("/cases/{case_id}/pictures/{which}")
 def picture(office: OfficeDep, case: Seen, which: str, moderator: Reading, clear: bool = False) -> Response:
     """The picture: grey and without detail, or as it is for whoever holds the case and revealed it."""
-    office.access.check_picture(case, moderator, clear=clear)
+    office.access.check_picture(case, moderator, which, clear=clear)
     job = office.jobs.get(case.job_id)
     shown = (as_it_is if clear else veiled)(job, which, office.objects)
     return Response(shown.data, media_type=shown.content_type, headers=_HEADERS)

@@ -15,9 +15,11 @@ from producer.console.session import OfficeDep, Reading, Writing
 from producer.moderation.access import Sight
 from producer.moderation.measures import ALL, BLOCK_COPIES, SUSPEND, WARN
 from producer.moderation.office import Office
+from producer.moderation.pictures import names
 from producer.moderation.similar import similar
 from safety.reasons import SENTENCES, Approval, Rejection
 from storage.case import Case, CaseState
+from storage.errors import ObjectMissing
 from storage.moderator_store import Moderator
 
 router = APIRouter()
@@ -65,11 +67,12 @@ def show(
         case=case,
         sight=sight,
         now=now,
-        shown=set(shown or ()) if sight.clear else set(),
+        shown=sight.clear.intersection(shown or ()),
         approvals=[(reason.value, SENTENCES[reason]) for reason in Approval],
         rejections=[(reason.value, SENTENCES[reason]) for reason in Rejection],
         measures=[(name, MEASURES[name]) for name in ALL if name != SUSPEND or moderator.role.leads],
         can=_can(office, case, moderator, sight),
+        undo_takes_two=office.decisions.undoing.takes_two(case),
         four_eyes=office.policy.review.needs_two(case.kind.value, case.severity),
     )
 
@@ -126,8 +129,10 @@ def reveal(
     why: Note = "",
     shown: Annotated[list[str] | None, Form()] = None,
 ) -> Response:
-    """Notes that the moderator looks, and shows one more picture as it is."""
-    office.decisions.reveal(case, moderator, why or None)
+    """Notes that the moderator looks at this picture, and shows it as it is beside those that are shown already."""
+    if which not in names(office.jobs.get(case.job_id)):
+        raise ObjectMissing(f"this case has no picture {which!r}, or its pictures were erased")
+    office.decisions.reveal(case, moderator, which, why or None)
     together = list(dict.fromkeys([*(shown or ()), which]))
     if request.headers.get("hx-request") == "true":
         sight = office.access.sight(case, moderator)
@@ -149,5 +154,5 @@ def _can(office: Office, case: Case, moderator: Moderator, sight: Sight) -> set[
     if case.is_pending and moderator.role.decides:
         free = case.lease_until is None or case.lease_until <= office.cases.now()
         return {"take"} if free else set()
-    may = {"undo"} if office.decisions.may_undo(case, moderator) else set()
+    may = {"undo"} if office.decisions.undoing.may(case, moderator) else set()
     return may | ({"know"} if case.ruling and moderator.role.leads and case.copy_of is None else set())

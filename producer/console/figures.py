@@ -30,14 +30,16 @@ def show(request: Request, office: OfficeDep, _moderator: ReadingLead) -> HTMLRe
 
 
 @router.post("/cases/{case_id}/known")
-def know(office: OfficeDep, case: Handled, _moderator: WritingLead) -> RedirectResponse:
+def know(office: OfficeDep, case: Handled, moderator: WritingLead) -> RedirectResponse:
     """Makes a decided case one with a known answer."""
-    office.agreement.mark(case, office.jobs.get(case.job_id))
+    record = office.decisions.measures.record(case, moderator, "know")
+    office.agreement.mark(case, office.jobs.get(case.job_id), [record])
     return onward(f"/console/cases/{case.id}")
 
 
 @router.post("/cases/{case_id}/unknown")
-def forget(office: OfficeDep, case: Handled, _moderator: WritingLead) -> RedirectResponse:
+def forget(office: OfficeDep, case: Handled, moderator: WritingLead) -> RedirectResponse:
     """Makes it an ordinary one again."""
-    office.agreement.known.mark(case.id, None)
+    record = office.decisions.measures.record(case, moderator, "unknow")
+    office.agreement.known.mark(case.id, None, [record])
     return onward(f"/console/cases/{case.id}")

@@ -19,6 +19,8 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
 CONTENT = "no-store"
+# Under HTTPS alone (RFC 6797, 7.2): from then on a browser asks this host by no other way, for a year.
+TRANSPORT = "max-age=31536000"
 
 
 class SecureHeaders:
@@ -33,7 +35,8 @@ class SecureHeaders:
         async def marked(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in {**HEADERS, "Cache-Control": CONTENT}.items():
+                secure = {"Strict-Transport-Security": TRANSPORT} if scope.get("scheme") == "https" else {}
+                for name, value in {**HEADERS, **secure, "Cache-Control": CONTENT}.items():
                     headers.setdefault(name, value)
             await send(message)
 

@@ -26,6 +26,7 @@ LINKS = (
     Link("/console/cases", "Cases", "c"),
     Link("/console/decided", "Decided", "d"),
     Link("/console/bulk", "Bulk", "b", LEADS),
+    Link("/console/measures", "Measures", "m", LEADS),
     Link("/console/record", "Record", "r", LEADS),
     Link("/console/figures", "Figures", "f", LEADS),
     Link("/console/banks", "Banks", "k", LEADS),

@@ -12,6 +12,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from producer.console.navigation import links
+from producer.settings import TryPage
+from safety.reasons import SENTENCES, Approval, Rejection
 from storage.moderator_store import Session
 
 _templates = Environment(
@@ -30,6 +32,7 @@ def page(request: Request, template: str, *, status: int = 200, **values: Any) -
         "path": request.url.path,
         "moderator": None if session is None else session.moderator,
         "csrf": "" if session is None else session.csrf,
+        "try_it": request.app.state.services.settings.try_page is not TryPage.OFF,
         "links": [] if session is None else links(session.moderator.role),
         "is_part": request.headers.get("hx-request") == "true",
     }
@@ -53,8 +56,26 @@ def _span(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
+def _named(code: str) -> str:
+    """A code of the policy or of a decision as words: `hate_stereotype` is `hate stereotype`."""
+    return code.replace("_", " ")
+
+
+def _because(code: str) -> str:
+    """The sentence of a reason's code, as callers and moderators read it."""
+    reasons: dict[str, Approval | Rejection] = {**{r.value: r for r in Approval}, **{r.value: r for r in Rejection}}
+    return SENTENCES[reasons[code]] if code in reasons else code
+
+
+def _picture(name: str) -> str:
+    """What a picture of a case is called: `result-0` is `Result 1`."""
+    kind, _, index = name.partition("-")
+    return f"{kind.capitalize()} {int(index) + 1}" if index else kind.capitalize()
+
+
 def _readable(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False, default=str)
 
 
 _templates.filters |= {"moment": _moment, "span": _span, "readable": _readable}
+_templates.filters |= {"named": _named, "picture": _picture, "because": _because}

@@ -37,8 +37,10 @@ def home(
         queues=[(name, stands.get(name, NOTHING)) for name in office.decisions.queues(moderator)],
         allowance=office.decisions.care.allowance(moderator.name),
         empty=empty,
+        hours=office.policy.review.exposure.hours,
+        rest=office.policy.review.exposure.break_minutes,
         decided=decided,
-        may_undo=decided is not None and office.decisions.may_undo(decided, moderator),
+        may_undo=decided is not None and office.decisions.undoing.may(decided, moderator),
     )
 
 

@@ -18,12 +18,12 @@ from storage.moderator_store import Moderator
 class Sight:
     """What a moderator sees of a case. `holds` is whether it is theirs to decide now.
 
-    `veiled` is whether they see its pictures blurred and grey, `clear` whether as they are.
+    `veiled` is whether they see its pictures blurred and grey; `clear` are those that they see as they are.
     """
 
     holds: bool
     veiled: bool
-    clear: bool
+    clear: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +46,14 @@ class Access:
         holds = self.decisions.holds(case, moderator)
         reads = moderator.role.leads or not moderator.role.decides
         shown = case.severity < UNSEEN_SEVERITY
-        return Sight(holds, (holds or reads) and shown, holds and self.exposures.knows(moderator.name, case.id))
+        clear = self.exposures.revealed(moderator.name, case.id) if holds else frozenset[str]()
+        return Sight(holds, (holds or reads) and shown, clear)
 
-    def check_picture(self, case: Case, moderator: Moderator, *, clear: bool) -> None:
-        """Raises CaseLost or NotAllowed unless the moderator may see its pictures this way."""
+    def check_picture(self, case: Case, moderator: Moderator, which: str, *, clear: bool) -> None:
+        """Raises CaseLost or NotAllowed unless the moderator may see this picture of it this way."""
         sight = self.sight(case, moderator)
-        if sight.clear or (not clear and sight.veiled):
+        if which in sight.clear or (not clear and sight.veiled):
             return
         if not sight.holds:
             raise CaseLost(f"the pictures of {case.id} are for whoever holds it: take it first")
-        raise NotAllowed("Reveal the pictures first: looking at them is counted, to keep you from too much of it.")
+        raise NotAllowed("Reveal this picture first: what you look at is counted, to keep you from too much of it.")

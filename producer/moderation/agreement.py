@@ -9,7 +9,9 @@ from itertools import combinations
 from secrets import SystemRandom
 
 from producer.errors import NotAllowed
-from storage.case import Case
+from producer.moderation.care import UNSEEN_SEVERITY
+from storage.also import Row
+from storage.case import Case, CaseKind, CaseState
 from storage.case_store import Wanted
 from storage.job import HeldAt, Job
 from storage.known_store import Judgement, KnownStore
@@ -53,14 +55,25 @@ class Agreement:
         """Now and then, a known case in place of the next one. Raises DatabaseUnavailable."""
         return self.known.give(wanted) if self.chance() < self.share else None
 
-    def mark(self, case: Case, job: Job) -> None:
+    def mark(self, case: Case, job: Job, also: Sequence[Row] = ()) -> None:
         """Makes a decided case one with a known answer: what was decided. Raises NotAllowed where it cannot be one."""
         if case.ruling is None or case.undone_at is not None:
             raise NotAllowed("Only a decision that stands can be a known answer.")
-        if not job.has_inputs or not job.has_results or (case.held_at == HeldAt.RESULT and not job.images):
+        if not _shows(case, job):
             raise NotAllowed("Its pictures are gone, and nobody could judge it again without them.")
-        if not self.known.mark(case.id, case.ruling.choice):
+        if not self.known.mark(case.id, case.ruling.choice, also):
             raise NotAllowed("Only a case of a held job can have a known answer.")
+
+    def learn(self, case: Case, about: Sequence[Case], job: Job) -> None:
+        """What two people agreed on is a known answer without anybody's marking it, where it can be judged again.
+
+        `about` are the cases of the same `job`: what an appeal came to is the answer to the case that it was about.
+        The gravest are left out: nobody has to look at those to be measured.
+        """
+        asked = next((one for one in about if _can_be_known(one)), None)
+        agreed = case.kind in (CaseKind.HELD, CaseKind.APPEAL) and case.severity < UNSEEN_SEVERITY
+        if agreed and asked is not None and case.ruling is not None and _shows(asked, job):
+            self.known.mark(asked.id, case.ruling.choice)
 
     def hits(self, days: float = DAYS) -> list[Hits]:
         """By moderator, over the last days. Raises DatabaseUnavailable."""
@@ -69,6 +82,16 @@ class Agreement:
     def pairs(self, days: float = DAYS) -> list[Pair]:
         """Of every two who judged the same cases. Raises DatabaseUnavailable."""
         return pairs(self.known.judgements(days))
+
+
+def _can_be_known(case: Case) -> bool:
+    decided = case.state is CaseState.DECIDED and case.undone_at is None
+    return decided and case.kind is CaseKind.HELD and case.copy_of is None
+
+
+def _shows(case: Case, job: Job) -> bool:
+    """Whether there is still something to look at."""
+    return job.has_inputs and job.has_results and (case.held_at != HeldAt.RESULT or bool(job.images))
 
 
 def hits(judgements: Iterable[Judgement]) -> list[Hits]:

@@ -11,6 +11,7 @@ from storage.bulk_store import Bulk, BulkState, BulkStore, Outcome
 from storage.case import Case, CaseKind, CaseState, Choice, Ruling
 from storage.case_store import CaseFilter, CaseStore
 from storage.errors import CaseLost, CaseNotFound, ObjectStoreUnavailable
+from storage.ids import new_id
 from storage.moderator_store import Moderator
 
 MOST = 200
@@ -63,7 +64,9 @@ class BulkWork:
         chosen = list(dict.fromkeys(case_ids))
         if not 1 <= len(chosen) <= MOST:
             raise NotAllowed(f"Choose 1 to {MOST} cases: {len(chosen)} were chosen.")
-        return self.store.propose(chosen, ruling, moderator.name)
+        bulk_id = new_id("bulk")
+        record = self.decisions.measures.note_on(bulk_id, moderator, "propose", ruling)
+        return self.store.propose(chosen, ruling, moderator.name, bulk_id=bulk_id, also=[record])
 
     def confirm(self, bulk_id: str, moderator: Moderator) -> Bulk:
         """Carries it out, case by case; what cannot be done to one case stops none of the others.
@@ -86,7 +89,8 @@ class BulkWork:
         """Drops it; who proposed it may do so too. Raises CaseNotFound, NotAllowed."""
         bulk = self.store.get(bulk_id)
         self._check(moderator, bulk.ruling)
-        if not self.store.refuse(bulk, moderator.name):
+        record = self.decisions.measures.note_on(bulk_id, moderator, "refuse")
+        if not self.store.refuse(bulk, moderator.name, [record]):
             raise NotAllowed(f"This is {bulk.state.value}: only what is proposed can be refused.")
         return self.store.get(bulk_id)
 

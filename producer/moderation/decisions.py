@@ -8,6 +8,7 @@ from producer.errors import NotAllowed
 from producer.moderation.agreement import Agreement
 from producer.moderation.care import UNSEEN_SEVERITY, Allowance, Care
 from producer.moderation.measures import Measures
+from producer.moderation.undoing import Undoing
 from producer.review import Reviewer, Word
 from safety.policy import Policy
 from safety.reasons import Approval, Rejection
@@ -76,8 +77,8 @@ class Decisions:
         mine = case.lease_by == moderator.name and case.is_pending
         return mine and case.lease_until is not None and case.lease_until > self.cases.now()
 
-    def reveal(self, case: Case, moderator: Moderator, why: str | None = None) -> None:
-        """Notes that the moderator looks at the pictures of the case; from UNSEEN_SEVERITY on it has to say `why`.
+    def reveal(self, case: Case, moderator: Moderator, picture: str, why: str | None = None) -> None:
+        """Notes that the moderator looks at one picture of the case; from UNSEEN_SEVERITY on it has to say `why`.
 
         Raises CaseLost unless it is theirs, NotAllowed without a `why` where one is needed.
         """
@@ -85,8 +86,8 @@ class Decisions:
             raise CaseLost(f"the case {case.id} is not yours: take it first")
         if case.severity >= UNSEEN_SEVERITY and not why:
             raise NotAllowed("Say why the pictures have to be seen: most cases of this severity are decided without.")
-        also = [self.measures.record(case, moderator, "reveal", note=why)] if why else []
-        self.exposures.note(moderator.name, case, also)
+        also = [self.measures.record(case, moderator, "reveal", note=f"{picture}: {why}")] if why else []
+        self.exposures.note(moderator.name, case, picture, also)
 
     def decide(self, case: Case, moderator: Moderator, ruling: Ruling) -> Case:
         """Carries the ruling out, or proposes it where a second person has to confirm it.
@@ -119,7 +120,10 @@ class Decisions:
         if case.proposal is None or case.proposed_by == moderator.name:
             raise NotAllowed("There is nothing here for you to confirm: another person's proposal is needed.")
         self._carry_out(case, moderator, case.proposal)
-        return self.cases.get(case.id)
+        decided = self.cases.get(case.id)
+        if self.agreement is not None:
+            self.agreement.learn(decided, self.cases.of_job(case.job_id), self.reviewer.store.get(case.job_id))
+        return decided
 
     def carry_out(self, case: Case, moderator: Moderator, ruling: Ruling) -> Case:
         """Carries out what two people agreed on elsewhere, as in bulk. Raises CaseLost, NotAllowed, NotHeld."""
@@ -138,7 +142,8 @@ class Decisions:
     def skip(self, case: Case, moderator: Moderator, reason: str) -> None:
         """Passes the case over; it is not given to the moderator again. Raises CaseLost, NotAllowed."""
         self._check_own(case, moderator)
-        self._must(self.cases.skip(case, reason), case)
+        record = self.measures.record(case, moderator, "skip", note=reason)
+        self._must(self.cases.skip(case, reason, [record]), case)
 
     def escalate(self, case: Case, moderator: Moderator, note: str) -> Case:
         """Passes the case on to the leads. Raises CaseLost, NotAllowed."""
@@ -153,7 +158,6 @@ class Decisions:
         )
         word = Word(moderator.name, reason, ruling.note, ruling.rule)
         self.measures.check(ruling, moderator)
-        self.measures.block_copies(case, moderator, ruling)
         rows = self.measures.rows(case, moderator, ruling)
         carry = {
             (CaseKind.HELD, Choice.APPROVE): self.reviewer.approve,
@@ -163,38 +167,23 @@ class Decisions:
             (CaseKind.APPEAL, Choice.APPROVE): self.reviewer.grant,
             (CaseKind.APPEAL, Choice.REJECT): self.reviewer.uphold,
         }[case.kind, ruling.choice]
-        carry(case.job_id, word, Settling(case, ruling), rows)
+        # Copies first, while there are pictures; of a decision that came to nothing none stays blocked.
+        self.measures.block_copies(case, moderator, ruling)
+        try:
+            carry(case.job_id, word, Settling(case, ruling), rows)
+        except Exception:
+            self.measures.unblock_copies(case, moderator)
+            raise
 
     def undo(self, case_id: str, moderator: Moderator, note: str) -> Case:
-        """Takes a decision back: see `_undoing`. Raises CaseNotFound, NotAllowed, NotHeld, NotAppealable."""
+        """Takes a decision back: see Undoing. Raises CaseNotFound, NotAllowed, NotHeld, NotAppealable."""
         _may_decide(moderator)
-        case = self.cases.get(case_id)
-        if case.ruling is None or not _stands(case):
-            raise NotAllowed(f"The case {case_id} is {case.state.value}: only a decision that stands can be undone.")
-        if not self.may_undo(case, moderator):
-            raise NotAllowed("Only who decided, or a lead, may undo a decision.")
-        # First, because a suspended tenant cannot have a job that carries a refused one on.
-        self.measures.undo(case, moderator)
-        self._undoing(case, Word(moderator.name, _undo_reason(case.ruling), note))
-        self.cases.note_undone(case, moderator.name)
-        return self.cases.get(case_id)
+        return self.undoing.undo(self.cases.get(case_id), moderator, note)
 
-    def may_undo(self, case: Case, moderator: Moderator) -> bool:
-        """Whether the case is decided and the moderator may take that back."""
-        may = moderator.role.decides and (case.decided_by == moderator.name or moderator.role.leads)
-        return may and _stands(case)
-
-    def _undoing(self, case: Case, word: Word) -> None:
-        """What ended never changes, so an approval is undone by withdrawing, a refusal by another job in its place."""
-        approved = case.ruling is not None and case.ruling.choice is Choice.APPROVE
-        if case.kind is CaseKind.HELD:
-            self.reviewer.revoke(case.job_id, word) if approved else self.reviewer.overturn(case.job_id, word)
-        elif case.kind is CaseKind.REPORT and not approved:
-            self.reviewer.reinstate(case.job_id, word)
-        elif case.kind is CaseKind.APPEAL and approved and case.replacement is not None:
-            self.reviewer.revoke(case.replacement, word)
-        elif case.kind is CaseKind.APPEAL and not approved:
-            self.reviewer.grant(case.job_id, word)
+    @property
+    def undoing(self) -> Undoing:
+        """What takes decisions back."""
+        return Undoing(self.cases, self.reviewer, self.measures, self.policy)
 
     def _check_own(self, case: Case, moderator: Moderator) -> None:
         _may_decide(moderator)
@@ -209,10 +198,6 @@ class Decisions:
         return any(rule.name == queue for rule in self.policy.review.queues)
 
 
-def _stands(case: Case) -> bool:
-    return case.state is CaseState.DECIDED and case.undone_at is None and case.copy_of is None
-
-
 def _may_decide(moderator: Moderator) -> None:
     if not moderator.role.decides:
         raise NotAllowed("An auditor reads and decides nothing; ask an admin for another role.")
@@ -223,7 +208,3 @@ def check_reason(ruling: Ruling) -> None:
     known = set(Approval) if ruling.choice is Choice.APPROVE else set(Rejection)
     if ruling.reason not in known:
         raise NotAllowed(f"{ruling.reason!r} is no reason to {ruling.choice.value}: give one of {sorted(known)}.")
-
-
-def _undo_reason(ruling: Ruling) -> Approval | Rejection:
-    return Rejection.POLICY if ruling.choice is Choice.APPROVE else Approval.FALSE_ALARM

@@ -19,6 +19,7 @@ from storage.measure_store import Measure, MeasureStore
 from storage.review_store import ReviewStore
 from storage.strike import Strike
 from storage.strike_store import StrikeStore
+from storage.tenant_store import TenantStore
 
 _HISTORY = 10
 
@@ -34,13 +35,15 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Dossier:
-    """A case with its job, which is None where the job is gone. `pieces` is the prompt as sent, matches marked.
+    """A case with its job, which is None where the job is gone, and the name of its tenant.
 
-    `hides` is set where the answer is known and has to stay hidden until it is given.
+    `pieces` is the prompt as sent, matches marked. `hides` is set where the answer is known and has
+    to stay hidden until it is given.
     """
 
     case: Case
     job: Job | None
+    tenant: str
     found: list[why.Found]
     measured: list[why.Measured]
     prompts: Prompts | None
@@ -62,6 +65,7 @@ class Archive:
     strikes: StrikeStore
     measures: MeasureStore
     audit: AuditStore
+    tenants: TenantStore
     policy: Policy
 
     def dossier(self, case: Case) -> Dossier:
@@ -73,6 +77,7 @@ class Archive:
         return Dossier(
             case=case,
             job=job,
+            tenant=self.tenants.names([case.tenant_id]).get(case.tenant_id, case.tenant_id),
             found=[] if verdict is None else why.found(verdict, self.policy),
             measured=[] if verdict is None else why.measured(verdict, self.policy),
             prompts=None if job is None else prompts_of(job.params),

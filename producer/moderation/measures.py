@@ -69,17 +69,39 @@ class Measures:
         if BLOCK_COPIES not in ruling.then:
             return 0
         known = list(self._hashed(case))
-        return self.banks.add(known, moderator.name)
+        record = self.note_on(BANK, moderator, "bank_add", note=f"{len(known)} pictures: {_reason(case)}")
+        return self.banks.add(known, moderator.name, [record])
+
+    def unblock_copies(self, case: Case, moderator: Moderator) -> None:
+        """Takes the hashes of the case's pictures out of the bank again."""
+        record = self.note_on(BANK, moderator, "bank_remove", note=f"Taken back: {_reason(case)}")
+        self.banks.remove_for(_reason(case), [record])
 
     def undo(self, case: Case, moderator: Moderator) -> None:
         """Takes back whatever went with the decision on the case."""
         self.store.end_of_case(case.id, moderator.name)
-        self.banks.remove_for(_reason(case))
+        self.unblock_copies(case, moderator)
+
+    def end(self, measure_id: str, moderator: Moderator, why: str) -> None:
+        """Ends a warning or a suspension, and leaves the decision that it went with. Raises NotAllowed."""
+        if not moderator.role.leads:
+            raise NotAllowed("Warnings and suspensions are ended by leads.")
+        measure = self.store.get(measure_id)
+        action = "" if measure is None else f"end_{measure.kind.value}"
+        rows = [] if measure is None else [self.note_on(measure.tenant_id, moderator, action, note=why)]
+        if not self.store.end(measure_id, moderator.name, rows):
+            raise NotAllowed("This has ended already, or there is no such measure.")
 
     def record(
         self, case: Case, moderator: Moderator, action: str, ruling: Ruling | None = None, *, note: str | None = None
     ) -> Row:
         """The audit record of a step that leaves the job as it is: on the case's job, by the moderator."""
+        return self.note_on(case.job_id, moderator, action, ruling, note=note)
+
+    def note_on(
+        self, subject: str, moderator: Moderator, action: str, ruling: Ruling | None = None, *, note: str | None = None
+    ) -> Row:
+        """The same on whatever it is about: a job, a tenant, a bank, a bulk decision."""
         policy = self.policy
         decision = Decision(
             Stage.REVIEW,
@@ -90,7 +112,7 @@ class Measures:
             reason=None if ruling is None else ruling.reason,
             note=note if ruling is None else ruling.note,
         )
-        return audit_row(case.job_id, decision)
+        return audit_row(subject, decision)
 
     def _hashed(self, case: Case) -> Iterator[Known]:
         job = self.jobs.get(case.job_id)

@@ -31,6 +31,7 @@ from storage.moderator_store import ModeratorStore
 from storage.object_store import ObjectStore
 from storage.review_store import ReviewStore
 from storage.strike_store import StrikeStore
+from storage.tenant_store import TenantStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class Office:
     banks: HashBankStore
     measures: MeasureStore
     strikes: StrikeStore
+    tenants: TenantStore
     audit: AuditStore
     appeals: Appeals
     decisions: Decisions
@@ -67,6 +69,7 @@ class Office:
         agreement = Agreement(KnownStore(database), policy.review.known_share)
         decisions = Decisions(cases, exposures, care, reviewer, taken, policy, agreement)
         reader, strikes, audit = CaseReader(database), StrikeStore(database), AuditStore(database)
+        tenants = TenantStore(database)
         return cls(
             policy=policy,
             objects=objects,
@@ -77,12 +80,13 @@ class Office:
             banks=banks,
             measures=measures,
             strikes=strikes,
+            tenants=tenants,
             audit=audit,
             appeals=Appeals(JobReader(database), cases, policy),
             decisions=decisions,
             reader=reader,
             access=Access(cases, exposures, decisions),
-            archive=Archive(jobs, cases, reader, strikes, measures, audit, policy),
+            archive=Archive(jobs, cases, reader, strikes, measures, audit, tenants, policy),
             bulk=BulkWork(BulkStore(database), cases, decisions),
             bank_keeping=BankKeeping(banks, policy),
             agreement=agreement,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from playwright.sync_api import Page
+from PIL import Image
+from playwright.sync_api import Page, expect
 
 DOCS = Path(__file__).parents[2] / "docs" / "console"
 SHOTS = "INPAINTD_TEST_SCREENSHOTS"
@@ -46,7 +48,8 @@ class Seat:
 
     def decide(self, choice: str, reason: str, note: str = "", **how: Any) -> None:
         """Fills in one of the two forms and sends it: `choice` is Approve or Reject."""
-        form = self.page.get_by_role("group", name=choice)
+        self.page.locator("summary").filter(has_text=choice).click()
+        form = self.page.get_by_role("group", name=f"{choice}, because")
         form.locator(f"input[value={reason}]").check()
         form.get_by_label("Note").fill(note)
         for measure in how.get("then", ()):
@@ -54,8 +57,18 @@ class Seat:
         form.get_by_role("button").click()
         self.page.get_by_role("heading", name="Queues").wait_for()
 
-    def shot(self, name: str) -> None:
+    def shot(self, name: str, scheme: Literal["light", "dark"] = "light") -> None:
         """Writes a picture of the page into the documentation, where that was asked for."""
         if os.environ.get(SHOTS):
-            DOCS.mkdir(exist_ok=True)
-            self.page.screenshot(path=DOCS / f"{name}.png", full_page=True)
+            self.page.emulate_media(color_scheme=scheme)
+            shot(self.page, name)
+            self.page.emulate_media(color_scheme="light")
+
+
+def shot(page: Page, name: str) -> None:
+    """The whole page, once its pictures are there, in 256 colours for its size: into docs/console."""
+    for picture in page.locator("img").all():
+        expect(picture).to_have_js_property("complete", True)
+    DOCS.mkdir(exist_ok=True)
+    taken = Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("RGB")
+    taken.quantize(256, dither=Image.Dither.FLOYDSTEINBERG).save(DOCS / f"{name}.png", optimize=True)

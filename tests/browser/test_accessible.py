@@ -45,6 +45,14 @@ def decided(console: Console, name: str) -> Case:
     return console.office.decisions.decide(case, moderator, REJECT)
 
 
+def suspended(console: Console, name: str) -> None:
+    """A tenant that this moderator suspended."""
+    console.office.held_request()
+    moderator = console.office.moderators.named(name)
+    case = console.office.given(moderator)
+    console.office.decisions.decide(case, moderator, Ruling(Choice.REJECT, "policy", then=("suspend",)))
+
+
 def holding(console: Console, seat: Seat, severity: int = 4) -> str:
     console.office.held_request(severity)
     return f"cases/{console.office.given(console.office.moderators.named(seat.name)).id}"
@@ -78,6 +86,9 @@ def sealed(console: Console, name: str) -> None:
 
 
 def just_decided(console: Console, seat: Seat) -> str:
+    """The queues after a decision, with more that waits."""
+    for severity in (4, 4, 6):
+        console.office.held_request(severity)
     return f"?done={decided(console, seat.name).id}"
 
 
@@ -99,20 +110,27 @@ PAGES: dict[str, Callable[[Console, Seat], str]] = {
     "bulk": lambda _console, _seat: "bulk",
     "a dry run": lambda console, seat: (holding(console, seat), "bulk/preview?reason=reject:policy")[1],
     "a bulk decision": bulk,
-    "the record": lambda console, seat: (sealed(console, seat.name), "record")[1],
+    "record": lambda console, seat: (sealed(console, seat.name), "record")[1],
     "figures": lambda console, seat: (decided(console, seat.name), "figures")[1],
+    "measures": lambda console, seat: (suspended(console, seat.name), "measures")[1],
     "banks": lambda _console, _seat: "banks?bank=test_pattern",
     "the operator's page": lambda console, _seat: (an_hour(console.stack), "operator?still=1")[1],
-    "the policy": lambda _console, _seat: "policy",
+    "policy": lambda _console, _seat: "policy",
     "the keyboard": lambda _console, _seat: "keys",
     "a fault": lambda _console, _seat: "nothing",
 }
+
+
+SHOWN = ("queues", "cases", "record", "figures", "banks", "measures")
+"""What the documentation shows of them; other tests take the pictures of the rest."""
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_no_page_has_a_serious_violation(sit: Sit, console: Console, name: str) -> None:
     lea = sit("lea", Role.ADMIN)
     lea.open(PAGES[name](console, lea))
+    if name in SHOWN:
+        lea.shot(name.replace(" ", "-"))
     for scheme in ("light", "dark"):
         lea.page.emulate_media(color_scheme=scheme)
         assert grave(lea) == [], scheme

@@ -52,7 +52,9 @@ def test_the_pattern_is_held_looked_at_approved_and_delivered(chromium: Browser,
         expect(page.get_by_text(PATTERN_PROMPT).first).to_be_visible()
         ada.shot("case-veiled")
         ada.reveal("result-0")
+        page.keyboard.press("r")
         ada.shot("case")
+        ada.shot("case-dark", "dark")
         ada.decide("Approve", "test")
         job = deployment.get(held["id"])
         assert job["status"] == "succeeded"

@@ -72,6 +72,7 @@ def test_each_key_does_what_the_list_of_keys_says(sit: Sit, console: Console) ->
     press("Enter")
     page.wait_for_url("**/?done=*")
     page.get_by_role("link", name="Undo").press("Enter")
+    page.wait_for_url("**/cases/case_*", wait_until="domcontentloaded")
     press("u")
     page.keyboard.type("Once more.")
     press("Enter")

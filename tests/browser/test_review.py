@@ -43,7 +43,9 @@ def test_what_was_held_is_claimed_revealed_approved_and_released(sit: Sit, conso
     pictures = watched(ada.page)
     ada.reveal("result-0")
     assert [p for p in pictures if "clear" in p] == [f"/console/cases/{case_id}/pictures/result-0?clear=true"]
-    assert console.office.exposures.knows("ada", case_id)
+    others = ada.page.request.get(f"{ada.url}/console/cases/{case_id}/pictures/input?clear=true")
+    assert others.status == 403, "what reveals one picture reveals no other"
+    assert console.office.exposures.revealed("ada", case_id) == {"result-0"}
     ada.decide("Approve", "false_alarm")
     expect(ada.page.get_by_role("status")).to_contain_text("approve by ada")
     assert console.office.jobs.get(job.id).state is JobState.SUCCEEDED
@@ -62,8 +64,9 @@ def test_what_a_browser_shows_before_is_blurred_and_grey(sit: Sit, console: Cons
     ada.next()
     veiled = ada.page.get_by_alt_text("input, veiled").screenshot()
     ada.reveal("input")
-    ada.page.wait_for_function("document.querySelector('img[alt=\"input, as it is\"]').complete")
-    clear = ada.page.get_by_alt_text("input, as it is").screenshot()
+    shown = ada.page.get_by_alt_text("input, as it is")
+    expect(shown).to_have_js_property("complete", True)
+    clear = shown.screenshot()
     assert colourful(veiled) < 3 < colourful(clear)
 
 
@@ -104,7 +107,7 @@ def test_two_who_do_not_agree_pass_the_case_to_the_leads(sit: Sit, console: Cons
     lea.decide("Reject", "unlawful")
     assert console.office.jobs.get(job.id).state is JobState.HELD
     assert max_.next() == case_id
-    max_.page.get_by_label("Why", exact=True).last.fill("It is a drawing.")
+    max_.page.get_by_label("Or disagree, because").fill("It is a drawing.")
     max_.page.get_by_role("button", name="Pass on to the leads").click()
     assert console.office.cases.get(case_id).state is CaseState.OPEN
 
@@ -130,7 +133,8 @@ def test_a_lease_that_ran_out_says_so_and_gives_the_case_back(sit: Sit, console:
     case_id = ada.next()
     end_lease(console.stack.services.database, console.office.cases.get(case_id))
     assert bea.next() == case_id
-    ada.page.get_by_role("group", name="Approve").locator("input[value=context]").check()
+    ada.page.locator("summary").filter(has_text="Approve").click()
+    ada.page.get_by_role("group", name="Approve, because").locator("input[value=context]").check()
     ada.page.get_by_role("button", name="Approve").click()
     expect(ada.page.get_by_role("heading", name="The case is not yours")).to_be_visible()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,7 +17,7 @@ from producer.cli.up import TRIAL
 from producer.console.try_sample import HEIGHT, WIDTH
 from producer.local.stack import LocalStack
 from producer.settings import inherited_environment
-from tests.browser.seat import DOCS, SHOTS, Seat
+from tests.browser.seat import Seat
 from tests.browser.test_accessible import AXE, grave
 from worker.pocket.pattern import PATTERN_PROMPT
 
@@ -108,14 +107,6 @@ def fetched(page: Page, address: str | None) -> np.ndarray[Any, Any]:
     return np.asarray(Image.open(io.BytesIO(answer.body())).convert("RGB"), dtype=float)
 
 
-def shot(page: Page, name: str) -> None:
-    """Writes a picture of the page into the documentation, where that was asked for; of 256 colours, for its size."""
-    if os.environ.get(SHOTS):
-        DOCS.mkdir(exist_ok=True)
-        taken = Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("RGB")
-        taken.quantize(256, dither=Image.Dither.FLOYDSTEINBERG).save(DOCS / f"{name}.png", optimize=True)
-
-
 def test_paint_a_mask_ask_for_a_blue_square_see_progress_see_blue(opened: Opened) -> None:
     page = opened()
     page.evaluate(_REMEMBER_STEPS)
@@ -139,7 +130,7 @@ def test_paint_a_mask_ask_for_a_blue_square_see_progress_see_blue(opened: Opened
     assert np.abs(after - before)[:, : WIDTH // 3].mean() < 12, "what was not marked is as it was, but for the mark"
     _compare(page)
     page.get_by_text("More settings").click()
-    shot(page, "try")
+    Seat("anybody", page, page.url).shot("try")
 
 
 _REMEMBER_STEPS = """() => {
@@ -229,7 +220,36 @@ def test_brush_eraser_box_undo_and_clear(opened: Opened) -> None:
 def test_a_finger_paints(opened: Opened) -> None:
     page = opened(has_touch=True)
     page.touchscreen.tap(*place(page, 0.5, 0.5))
-    expect(page.locator("#marked")).to_have_text(re.compile("of the picture is marked"))
+    expect(page.locator("#marked")).to_have_text("1% of the picture is marked.")
+    page.get_by_role("button", name="Clear").click()
+    page.locator("#stage").scroll_into_view_if_needed()
+    fingers = page.context.new_cdp_session(page)
+    before = page.evaluate("scrollY")
+    for kind, x in (("touchStart", 0.2), *(("touchMove", 0.2 + 0.06 * step) for step in range(1, 11)), ("touchEnd", 0)):
+        at = place(page, x, 0.5)
+        points = [] if kind == "touchEnd" else [{"x": at[0], "y": at[1]}]
+        fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    marked = re.compile(r"^([5-9]|1\d)% of the picture is marked\.$")
+    expect(page.locator("#marked")).to_have_text(marked)
+    assert page.evaluate("scrollY") == before, "the page does not move away under the finger"
+
+
+def test_a_picture_can_be_dropped(opened: Opened) -> None:
+    page = opened()
+    page.evaluate(
+        """async () => {
+          const canvas = new OffscreenCanvas(240, 160);
+          canvas.getContext("2d").fillRect(0, 0, 240, 160);
+          const carried = new DataTransfer();
+          carried.items.add(new File([await canvas.convertToBlob()], "own.png", { type: "image/png" }));
+          const stage = document.querySelector("#stage");
+          for (const kind of ["dragover", "drop"]) {
+            const event = new DragEvent(kind, { bubbles: true, cancelable: true, dataTransfer: carried });
+            if (stage.dispatchEvent(event)) throw new Error(`nobody takes a ${kind}`);
+          }
+        }"""
+    )
+    expect(picture(page, 240, 160)).to_be_visible()
 
 
 def test_a_picture_of_ones_own_takes_the_place_of_the_sample(opened: Opened, tmp_path: Path) -> None:

@@ -19,6 +19,8 @@
     const form = find(selector);
     const field = form && form.querySelector("input[type=radio], textarea, input:not([type=hidden])");
     if (field) {
+      const fold = field.closest("details");
+      if (fold) fold.open = true;
       field.focus();
       form.scrollIntoView({ block: "nearest" });
     }

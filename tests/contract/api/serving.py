@@ -103,7 +103,11 @@ def claim(services: Services, job_id: str) -> Job:
 
 @contextmanager
 def running(folder: Path, **settings: Any) -> Iterator[Stack]:
-    """A server whose files lie in `folder`; `settings`: of ProducerSettings, redis_url, database_url, safety, s3."""
+    """A server whose files lie in `folder`; `settings`: of ProducerSettings, redis_url, database_url, safety, s3.
+
+    With `tls`, a file with key and certificate, it speaks HTTPS, and calls itself localhost.
+    """
+    tls: Path | None = settings.pop("tls", None)
     s3: S3Server | None = settings.pop("s3", None)
     bucket = {} if s3 is None else asdict(s3)
     objects = f"file://{folder / 'objects'}" if s3 is None else f"s3://{bucket.pop('bucket')}/{folder.name}"
@@ -120,10 +124,12 @@ def running(folder: Path, **settings: Any) -> Iterator[Stack]:
     services = open_services(storage, safety, ProducerSettings(port=0, **settings))
     listener = socket.create_server(("127.0.0.1", 0))
     app_server = server(services)
+    app_server.config.ssl_certfile = tls
     thread = threading.Thread(target=app_server.run, args=([listener],))
     thread.start()
     try:
-        yield Stack(f"http://127.0.0.1:{listener.getsockname()[1]}", services)
+        port = listener.getsockname()[1]
+        yield Stack(f"http://127.0.0.1:{port}" if tls is None else f"https://localhost:{port}", services)
     finally:
         app_server.should_exit = True
         thread.join()

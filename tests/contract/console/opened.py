@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
-from storage.case_tables import case_skips, cases, exposures
+from storage.case_tables import case_skips, cases, exposures, reveals
 from storage.database import Database, db_now
+from storage.measure_tables import measures
 from storage.moderator_tables import console_sessions, moderators
 from storage.tables import jobs
 from tests.contract.api.serving import Stack, running
@@ -37,6 +38,6 @@ def console(console_stack: tuple[Stack, Office]) -> Iterator[Console]:
 def sweep(database: Database) -> None:
     """Empties every table of review but the record, and keeps jobs that wait from being claimed."""
     with database.transaction() as connection:
-        for table in (cases, case_skips, exposures, console_sessions, moderators):
+        for table in (cases, case_skips, exposures, reveals, measures, console_sessions, moderators):
             connection.execute(sa.delete(table))
         connection.execute(sa.update(jobs).where(jobs.c.state == "queued").values(not_before=db_now(86400.0)))

@@ -131,7 +131,7 @@ def test_a_restricted_case_is_for_leads_and_shows_nothing_beforehand(console: Co
         r.content for r in AuditStore(console.stack.services.database).of(console.office.cases.get(case_id).job_id)
     ]
     assert [(r["record"]["action"], r["prompts"]["note"]) for r in records if r["record"]["stage"] == "review"] == [
-        ("reveal", "The words alone do not tell.")
+        ("reveal", "input: The words alone do not tell.")
     ]
 
 
@@ -151,10 +151,10 @@ def test_a_veiled_picture_carries_no_detail_until_it_is_revealed(console: Consol
     coarse = np.asarray(shown.convert("L").filter(ImageFilter.GaussianBlur(8)), dtype=np.float64)
     assert np.abs(grey(veiled.content) - coarse).max() < 24, "nothing finer than a twelfth of the picture"
     assert ada.get(at, clear=True).status_code == 403
-    assert console.office.exposures.knows("ada", case_id) is False
+    assert console.office.exposures.revealed("ada", case_id) == frozenset()
     page = ada.send(f"cases/{case_id}/reveal", which="input")
     assert f"{at}?clear=true" in page.text
-    assert console.office.exposures.knows("ada", case_id)
+    assert console.office.exposures.revealed("ada", case_id) == {"input"}
     clear = ada.get(at, clear=True)
     assert clear.content != veiled.content
     assert clear.headers["cache-control"] == "no-store"
@@ -179,7 +179,7 @@ def test_who_has_looked_at_enough_is_told_to_take_a_break(console: Console) -> N
     database, limits = console.stack.services.database, console.office.policy.review.exposure
     ada = console.browser("ada")
     for _ in range(math.ceil(limits.limit / limits.weights[6])):
-        console.office.exposures.note("ada", open_case(database, severity=6, queue="restricted"))
+        console.office.exposures.note("ada", open_case(database, severity=6, queue="restricted"), "input")
     waiting = open_case(database)
     page = ada.send("next").text
     assert "Take a break" in page

@@ -99,11 +99,14 @@ def test_signing_in_and_out(console: Console) -> None:
     assert "Sign in" in ada.get().text, "the session is over, not only forgotten"
 
 
-def test_under_https_cookies_are_secure(console: Console) -> None:
+def test_behind_a_proxy_that_speaks_https_cookies_are_secure(console: Console) -> None:
     ada = console.stranger("ada")
-    ada.http.headers["X-Forwarded-Proto"] = "https"
-    page = ada.http.get("/console/sign-in")
+    plain = ada.http.get("/console/sign-in")
+    assert "Secure" not in plain.headers["set-cookie"]
+    assert "strict-transport-security" not in plain.headers, "no promise that plain HTTP cannot keep"
+    page = ada.http.get("/console/sign-in", headers={"X-Forwarded-Proto": "https"})
     assert "Secure" in page.headers["set-cookie"]
+    assert page.headers["strict-transport-security"] == "max-age=31536000"
 
 
 @pytest.mark.parametrize("name", ["ada", "nobody", "gone", "odd\0name"])

@@ -18,7 +18,7 @@ from storage.moderator_store import Role
 from tests.contract.console.desk import Browser, Console
 from tests.contract.moderation.office import png
 
-LEADS_PAGES = ("bulk", "record", "figures", "banks", "policy")
+LEADS_PAGES = ("bulk", "measures", "record", "figures", "banks", "policy")
 
 
 @pytest.mark.parametrize("path", LEADS_PAGES)

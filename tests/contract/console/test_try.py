@@ -133,6 +133,8 @@ def test_moderators_use_it_signed_in(tmp_path: Path) -> None:
         assert (stranger.status_code, stranger.headers["location"]) == (303, "/console/sign-in")
         assert httpx.get(stack.url, headers=HX).headers["hx-redirect"] == "/console/sign-in"
         with signed_in(stack, Role.REVIEWER) as http, signed_in(stack, Role.AUDITOR) as auditor:
+            assert '<a href="/">Try it</a>' in http.get("/console/").text
+            assert '<a href="/console/cases"' in http.get("/").text, "and back again"
             fields = {"csrf": token_in(http.get("/").text), "prompt": "a red circle", **BOX}
             files = {"image": ("", b""), "mask": ("", b"")}
             taken = http.post("/try/jobs", data=fields, files=files)

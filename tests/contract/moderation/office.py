@@ -41,6 +41,15 @@ def png(seed: int = 0) -> bytes:
     return file.getvalue()
 
 
+def mask() -> bytes:
+    """White where the picture changes."""
+    file = io.BytesIO()
+    drawn = Image.new("L", (192, 192))
+    drawn.paste(255, (48, 48, 144, 144))
+    drawn.save(file, "PNG")
+    return file.getvalue()
+
+
 class Office:
     """Everything that decides, and a tenant whose jobs are held."""
 
@@ -84,6 +93,7 @@ class Office:
         new = new_job(self.desk.tenant_id, **waits)
         row = case_row(new, CaseKind.HELD, held_at=HeldAt.REQUEST, **triage(verdict, "held", self.policy).as_dict())
         self.objects.put(new.image_key, png(), "image/png")
+        self.objects.put(str(new.mask_key), mask(), "image/png")
         return self.desk.submit(id=new.id, also=(row,), **waits)
 
     def held_result(self) -> Job:
@@ -94,6 +104,7 @@ class Office:
         row = case_row(running, CaseKind.HELD, held_at=HeldAt.RESULT, **triage(verdict, "held", self.policy).as_dict())
         made = result(running)
         self.objects.put(running.image_key, png(1), "image/png")
+        self.objects.put(str(running.mask_key), mask(), "image/png")
         self.objects.put(made.images[0].key, png(2), "image/png")
         held = type(made)(made.images, made.receipt, verdict.audit_dict(), made.model)
         assert self.desk.jobs.hold_result(running, held, [row])

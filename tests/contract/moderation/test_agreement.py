@@ -16,7 +16,9 @@ from storage.case import Case, CaseState, Choice, Ruling
 from storage.case_reader import CaseReader
 from storage.job import JobState
 from storage.known_store import KnownStore
+from storage.moderator_store import Role
 from storage.strike_store import StrikeStore
+from storage.tenant_store import TenantStore
 from tests.contract.moderation.office import Office
 
 REJECT, APPROVE = Ruling(Choice.REJECT, "policy"), Ruling(Choice.APPROVE, "context")
@@ -62,7 +64,7 @@ def test_a_judgement_changes_nothing_but_the_measure(office: Office, decisions: 
     copy = given(decisions, office, "ada")
     judged = decisions.decide(copy, ada, APPROVE)
     assert (judged.state, office.jobs.get(known.job_id).state) == (CaseState.DECIDED, JobState.BLOCKED)
-    assert not decisions.may_undo(judged, ada)
+    assert not decisions.undoing.may(judged, ada)
     assert office.jobs.close_idle() == 0
     records = [r.content["record"] for r in AuditStore(office.database).of(known.job_id)]
     assert [(r["action"], r["actor"]) for r in records] == [("reject", "lea"), ("judge", "ada")]
@@ -75,7 +77,8 @@ def test_a_judgement_changes_nothing_but_the_measure(office: Office, decisions: 
 def test_the_page_of_a_copy_does_not_tell_the_answer(office: Office, decisions: Decisions, known: Case) -> None:
     audit, strikes = AuditStore(office.database), StrikeStore(office.database)
     reader = CaseReader(office.database)
-    archive = Archive(office.jobs, office.cases, reader, strikes, office.measures, audit, office.policy)
+    tenants = TenantStore(office.database)
+    archive = Archive(office.jobs, office.cases, reader, strikes, office.measures, audit, tenants, office.policy)
     copy = given(decisions, office, "ada")
     seen = archive.dossier(copy)
     assert (seen.hides, seen.others, seen.records, seen.history.cases, seen.history.strikes) == (True, [], [], [], [])
@@ -90,6 +93,29 @@ def test_only_what_can_be_judged_again_is_known(office: Office, decisions: Decis
     case = office.decisions.decide(office.given(ada), ada, REJECT)
     with pytest.raises(NotAllowed, match="pictures are gone"):
         decisions.agreement.mark(case, office.jobs.get(job.id))
+
+
+@pytest.mark.parametrize("ruling", [REJECT, APPROVE])
+def test_what_an_appeal_came_to_is_a_known_answer_by_itself(
+    office: Office, decisions: Decisions, ruling: Ruling
+) -> None:
+    job = office.held_request()
+    lea, bea, cyd = (office.moderator(name) for name in ("lea", "bea", "cyd"))
+    first = office.decisions.decide(office.given(lea), lea, REJECT)
+    office.appeals.appeal(job.id, job.tenant_id, "Please look again.")
+    decisions.decide(office.given(bea), bea, ruling)
+    assert office.cases.get(first.id).expected is None
+    decisions.confirm(given(decisions, office, "cyd"), cyd)
+    assert office.cases.get(first.id).expected == ruling.choice
+    assert given(decisions, office, "eve").copy_of == first.id
+
+
+def test_the_gravest_cases_are_shown_to_nobody_to_measure_them(office: Office, decisions: Decisions) -> None:
+    job = office.held_request(6)
+    lea, max_ = office.moderator("lea", Role.LEAD), office.moderator("max", Role.LEAD)
+    decisions.decide(office.given(lea), lea, REJECT)
+    decisions.confirm(office.given(max_), max_)
+    assert office.cases.of_job(job.id)[0].expected is None
 
 
 def test_agreement_reaches_prometheus(office: Office, decisions: Decisions, known: Case) -> None:
@@ -109,3 +135,14 @@ def test_agreement_reaches_prometheus(office: Office, decisions: Decisions, know
     assert found["inpaintd_review_decisions", "held", "reject"] == 1.0, "copies are no decisions"
     assert found["inpaintd_review_decision_seconds", "working", "0.95"] < 60.0
     assert found[("inpaintd_review_overturned_ratio",)] == 0.0
+
+
+def test_what_did_not_stand_reaches_prometheus(office: Office) -> None:
+    ada = office.moderator("ada")
+    for _ in range(2):
+        office.held_request()
+        case = office.decisions.decide(office.given(ada), ada, REJECT)
+    office.decisions.undo(case.id, ada, "A mistake.")
+    families = {family.name: family for family in ReviewCollector.on(office.database, office.policy).collect()}
+    (overturned,) = families["inpaintd_review_overturned_ratio"].samples
+    assert overturned.value == 0.5

@@ -218,17 +218,3 @@ def test_a_case_about_a_canceled_job_closes(office: Office) -> None:
     office.desk.jobs.cancel(job.id, office.desk.tenant_id)
     assert office.jobs.close_idle() == 1
     assert [case.state for case in office.cases.of_job(job.id)] == [CaseState.CLOSED]
-
-
-def test_who_has_seen_enough_takes_a_break(office: Office) -> None:
-    ada, limits = office.moderator("ada"), office.policy.review.exposure
-    for _ in range(int(limits.limit / limits.weights[4])):
-        job = office.held_request()
-        case = office.cases.take(office.cases.of_job(job.id)[0].id, "ada")
-        office.decisions.reveal(case, ada)
-        office.cases.skip(case, "seen")
-    office.held_request()
-    rest = office.decisions.next(ada)
-    assert rest.case is None
-    assert 0 < rest.allowance.break_seconds <= limits.break_minutes * 60
-    assert office.decisions.next(office.moderator("bea")).case is not None

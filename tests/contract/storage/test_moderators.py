@@ -81,12 +81,12 @@ def test_failures_in_a_row_bar_the_account_for_longer_and_longer(store: Moderato
 
 def test_a_case_counts_once_for_who_saw_it(database: Database) -> None:
     seen, case = ExposureStore(database), open_case(database, severity=6, category="gore")
-    assert not seen.knows("ada", case.id)
-    for _ in range(3):
-        seen.note("ada", case)
-    seen.note("ada", open_case(database, severity=2, category="demeaning"))
+    assert seen.revealed("ada", case.id) == frozenset()
+    for which in ("input", "input", "result-0"):
+        seen.note("ada", case, which)
+    seen.note("ada", open_case(database, severity=2, category="demeaning"), "input")
     found = seen.seen("ada", 3600.0)
     assert (found.by_severity, found.by_category) == ({6: 1, 2: 1}, {"gore": 1, "demeaning": 1})
     assert found.seconds_ago is not None
-    assert seen.knows("ada", case.id)
+    assert seen.revealed("ada", case.id) == {"input", "result-0"}
     assert seen.seen("bea", 3600.0).by_severity == {}
