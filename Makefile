@@ -13,7 +13,7 @@ ENGINE ?= null
 # Images of Python often set it, and then every program that is started here would compile all of its modules again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test chaos soak bench-queue bench-engine bench-watermark openapi check format install clean
+.PHONY: demo test chaos soak upgrade-check bench-queue bench-engine bench-watermark openapi check format install clean
 
 demo: $(INSTALLED)  ## start everything embedded, run real jobs, show a table and a contact sheet
 	HF_HUB_OFFLINE=1 $(BIN)/python -m producer.demo
@@ -27,6 +27,9 @@ chaos: $(INSTALLED)  ## random faults on a whole deployment, then the oracle: ma
 
 soak: $(INSTALLED)  ## steady work with a fault a minute, watched for what grows: make soak MINUTES=3, or ENGINE=pocket
 	HF_HUB_OFFLINE=1 $(BIN)/python -m tests.soak --minutes $(MINUTES) --engine $(ENGINE) $(if $(SEED),--seed $(SEED))
+
+upgrade-check: $(INSTALLED)  ## an older version beside today's on one database: make upgrade-check OLD=<git ref>
+	HF_HUB_OFFLINE=1 $(BIN)/python -m tests.upgrade_check $(OLD)
 
 bench-queue: $(INSTALLED)  ## the queue beside Celery and procrastinate
 	$(BIN)/python -m pip install --quiet -c constraints.txt --group bench

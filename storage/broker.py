@@ -14,6 +14,7 @@ import structlog
 from celery import Celery
 from redis import Redis
 
+from storage.formats import HEADER, WRITES
 from storage.metrics import RINGS_LOST
 from storage.repeats import Repeats
 
@@ -111,4 +112,5 @@ class Doorbell:
     def _send(self, model: str, job_id: str) -> None:
         queue_name = queue_of(model)
         if int(self._redis.llen(queue_name)) < ENOUGH_RINGS:
-            self._app.send_task(WORK_TASK, kwargs={"model": model, "job_id": job_id}, queue=queue_name)
+            message = {"model": model, "job_id": job_id}
+            self._app.send_task(WORK_TASK, kwargs=message, queue=queue_name, headers={HEADER: WRITES})

@@ -64,7 +64,7 @@ def _note(connection: sa.Connection, job_ids: Collection[str], names: Sequence[s
 def has_words() -> sa.ColumnElement[bool]:
     """Whether somebody's own words stand in a case."""
     noted = (_note_of(column).is_not(None) for column in (cases.c.proposal, cases.c.ruling))
-    return sa.or_(cases.c.words.is_not(None), *noted)
+    return sa.or_(cases.c.words.is_not(None), cases.c.undo_note.is_not(None), *noted)
 
 
 def forget_words(connection: sa.Connection, case_ids: Collection[str]) -> int:
@@ -73,7 +73,7 @@ def forget_words(connection: sa.Connection, case_ids: Collection[str]) -> int:
     for row in rows:
         rulings = {name: getattr(row, name) for name in ("proposal", "ruling")}
         silent = {name: one | {"note": None} for name, one in rulings.items() if one is not None}
-        connection.execute(sa.update(cases).where(cases.c.id == row.id).values(words=None, **silent))
+        connection.execute(sa.update(cases).where(cases.c.id == row.id).values(words=None, undo_note=None, **silent))
     connection.execute(sa.delete(case_skips).where(case_skips.c.case_id.in_(case_ids)))
     return len(rows)
 

@@ -91,5 +91,6 @@ def _of_job(job: Job) -> Iterator[Named]:
             # An uploaded file is erased by its own age, whatever jobs it served.
             if key is not None and not (job.is_terminal and key.rpartition("/")[2].startswith("file_")):
                 yield Named(key, need, job.id)
-    if job.has_results and job.state in (JobState.SUCCEEDED, JobState.HELD):
+    may_be_seen = job.is_released or job.withdrawn_at is not None or job.state is JobState.HELD
+    if job.has_results and may_be_seen:
         yield from (Named(image.key, Need.SHOW, job.id, image.sha256) for image in job.images)

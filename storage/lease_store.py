@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from storage.database import Database, db_now
 from storage.events import Event, add_events
+from storage.formats import READS
 from storage.job import Job, JobState, Order
 from storage.job_store import FINISH, GIVE_BACK, MAX_SOLO_CRASHES, WORKER_LOST
 from storage.moves import apply, in_order
@@ -34,7 +35,7 @@ class LeaseStore:
         The models are asked in the order given, and each gives its fairest jobs first: tags of different models,
         whose virtual times have nothing to do with each other, are not compared.
         `alone` says that the caller runs nothing now. Only then may it get a job that has to run alone (`solo`),
-        and that one comes by itself.
+        and that one comes by itself. Rows of a format that this version cannot read stay for a newer one.
         """
         with self._database.transaction() as connection:
             claims = _Claims(connection, owner, models, self.lease_seconds)
@@ -167,7 +168,10 @@ def _limited() -> sa.Select[Any]:
 @functools.cache
 def _due(*, may_solo: bool, some_full: bool) -> sa.Select[tuple[str, str]]:
     waiting = sa.and_(
-        jobs.c.state == JobState.QUEUED, jobs.c.not_before <= db_now(), jobs.c.model_alias == sa.bindparam("due_model")
+        jobs.c.state == JobState.QUEUED,
+        jobs.c.not_before <= db_now(),
+        jobs.c.model_alias == sa.bindparam("due_model"),
+        jobs.c.format <= READS,
     )
     in_time = sa.or_(jobs.c.deadline_at.is_(None), jobs.c.deadline_at > db_now())
     statement = sa.select(jobs.c.id, jobs.c.tenant_id).where(waiting, in_time)
@@ -182,7 +186,12 @@ def _due(*, may_solo: bool, some_full: bool) -> sa.Select[tuple[str, str]]:
 def _solo_is_overdue() -> sa.ColumnElement[bool]:
     other = jobs.alias("lonely")
     mine = sa.and_(other.c.model_alias.in_(_several("lonely_models")), other.c.state == JobState.QUEUED, other.c.solo)
-    return sa.select(other.c.id).where(mine, other.c.not_before < db_now(-SOLO_PATIENCE_SECONDS)).exists()
+    # One that no process of this version may take is no reason to wait.
+    return (
+        sa.select(other.c.id)
+        .where(mine, other.c.format <= READS, other.c.not_before < db_now(-SOLO_PATIENCE_SECONDS))
+        .exists()
+    )
 
 
 @functools.cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from storage.formats import WRITES
 from storage.job import Job, JobState, NewJob
 
 
@@ -40,6 +41,7 @@ def row_of(new: NewJob, fair_key: float, now: datetime) -> dict[str, Any]:
         "line": new.line,
         "custom_id": new.custom_id,
         "replaces": new.replaces,
+        "format": WRITES,
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -237,6 +237,16 @@ class InpaintParams(BaseModel):
     @classmethod
     def _minus_one_means_drawn(cls, value: object) -> object:
         return None if value == -1 else value
+
+    @classmethod
+    def stored(cls, values: dict[str, Any]) -> Self:
+        """The parameters that a row holds; names that another version gave it are passed over (storage/formats.py)."""
+        strange = values.keys() - cls.model_fields.keys()
+        strange_output = values.get("output", {}).keys() - OutputParams.model_fields.keys()
+        if strange or strange_output:
+            output = {name: value for name, value in values.get("output", {}).items() if name not in strange_output}
+            values = {name: value for name, value in {**values, "output": output}.items() if name not in strange}
+        return cls.model_validate(values)
 
     def resolved(self, *, native_size: int, seed: int) -> Self:
         """These parameters with nothing left open: sizes default to the model's native size, the seed is fixed."""

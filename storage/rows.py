@@ -22,7 +22,7 @@ def job_of(row: Row[Any]) -> Job:
         error_count=row.error_count,
         solo=row.solo,
         priority=Priority(row.priority),
-        params=InpaintParams.model_validate(row.params),
+        params=InpaintParams.stored(row.params),
         model=row.model,
         image_key=row.image_key,
         mask_key=row.mask_key,

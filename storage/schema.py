@@ -26,6 +26,11 @@ def current_revision(database: Database) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
 
+def known_revisions() -> list[str]:
+    """Every revision that this version knows, oldest first."""
+    return sorted(script.revision for script in _scripts().walk_revisions())
+
+
 def needed_revision() -> str:
     """The revision that `storage.database.migrate` leads to."""
     head = _scripts().get_current_head()
@@ -38,8 +43,7 @@ def is_behind(database: Database) -> bool:
     """Whether migrations of this version have yet to run. Those of a later version are no hindrance: they only add,
     so that old programs go on beside new ones, and may come back."""
     current = current_revision(database)
-    known = {script.revision for script in _scripts().walk_revisions()}
-    return current is None or (current in known and current != needed_revision())
+    return current is None or (current in known_revisions() and current != needed_revision())
 
 
 def await_schema(database: Database, seconds: float) -> bool:

@@ -52,12 +52,15 @@ def settings(folder: Path, *, database_url: str, redis_url: str, s3: servers.S3S
 
 
 @contextmanager
-def program(name: str, arguments: list[str], env: Mapping[str, str], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+def program(
+    name: str, arguments: list[str], env: Mapping[str, str], folder: Path, cwd: Path | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     """A process of the product; asked to end at the end of the block, and made to if it does not."""
     with (folder / f"{name}.log").open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", *arguments],
             env=dict(env),
+            cwd=cwd,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,

@@ -13,21 +13,28 @@ from producer.cli.plain_errors import Unreachable, Unwell
 from producer.doctor import Finding, Outcome, check_database, examine
 from storage.database import Database
 from storage.database import migrate as migrate_schema
+from storage.schema import known_revisions, needed_revision
 from storage.settings import StorageSettings
 
 MARKS = {Outcome.OK: "ok  ", Outcome.WARN: "warn", Outcome.FAIL: "FAIL"}
 
 
 @click.command()
+@click.option("--to", metavar="REVISION", help="Another revision than the newest, such as that of an older version.")
 @JSON
-def migrate(json_output: bool) -> None:
-    """Bring the database's schema up to date. Safe to repeat."""
+def migrate(to: str | None, json_output: bool) -> None:
+    """Bring the database's schema up to date, or back with --to. Safe to repeat.
+
+    Going back drops the tables and columns that the older version does not know, with what is in them.
+    """
+    if to is not None and to not in known_revisions():
+        raise click.UsageError(f"There is no revision {to}: choose one of {', '.join(known_revisions())}.")
     with open_database(check_database):
-        migrate_schema(StorageSettings.from_env().database_url)
+        migrate_schema(StorageSettings.from_env().database_url, to or "head")
     if json_output:
-        as_json({"up_to_date": True})
+        as_json({"up_to_date": to in (None, needed_revision())})
     else:
-        click.echo("The schema is up to date.")
+        click.echo("The schema is up to date." if to is None else f"The schema is at revision {to}.")
 
 
 @click.command()

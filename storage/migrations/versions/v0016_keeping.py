@@ -36,7 +36,15 @@ def upgrade() -> None:
     op.add_column("jobs", sa.Column("results_erased_at", Time, nullable=True))
     op.add_column("jobs", sa.Column("prompts_erased_at", Time, nullable=True))
     op.add_column("jobs", sa.Column("format", sa.Integer(), nullable=False, server_default="1"))
-    op.create_index("ix_jobs_ended", "jobs", ["finished_at", "id"], postgresql_where=ENDED, sqlite_where=ENDED)
+    # On a large table it is made beforehand, without a lock: see docs/upgrade.md.
+    op.create_index(
+        "ix_jobs_ended",
+        "jobs",
+        ["finished_at", "id"],
+        postgresql_where=ENDED,
+        sqlite_where=ENDED,
+        if_not_exists=True,
+    )
     op.drop_index("ix_jobs_kept", table_name="jobs")
 
 

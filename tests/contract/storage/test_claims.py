@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from storage.database import Database, db_now
+from storage.formats import READS
 from storage.lease_store import SOLO_PATIENCE_SECONDS
 from storage.tenant_store import TenantLimits, TenantStore
 from tests.jobs import Desk, change
@@ -77,3 +78,18 @@ def test_a_suspect_that_waits_too_long_is_made_room_for(desk: Desk, database: Da
     assert desk.claim("busy", limit=4, alone=False) == [], "runs empty for its sake"
     assert [job.id for job in desk.claim("idle", limit=4, alone=True)] == [suspect]
     assert [job.id for job in desk.claim("busy", limit=4, alone=False)] == [plain]
+
+
+@pytest.mark.parametrize("lonely", [False, True])
+def test_a_row_of_a_newer_format_holds_up_nobody(desk: Desk, database: Database, lonely: bool) -> None:
+    newer, plain = desk.submit(), desk.submit()
+    change(database, newer.id, format=READS + 1, solo=lonely, not_before=db_now(-60))
+    assert [job.id for job in desk.claim(limit=9, alone=False)] == [plain.id]
+    assert desk.claim(limit=9) == []
+
+
+def test_a_row_of_an_older_version_is_read_with_todays_defaults(desk: Desk, database: Database) -> None:
+    job = desk.submit()
+    older = job.params.model_dump(mode="json", exclude={"color_match": True, "output": {"keep_metadata"}})
+    change(database, job.id, params={**older, "of_a_version_to_come": 1, "output": {**older["output"], "new": 2}})
+    assert desk.claim_one().params == job.params

@@ -107,14 +107,15 @@ def test_what_people_wrote_goes_and_what_they_decided_stays(shop: Shop) -> None:
     batch = BatchStore(shop.database).open(shop.desk.tenant_id, key="k", metadata={"a": "b"}, webhook_id=None)
     with shop.database.transaction() as connection:
         its = sa.update(cases).where(cases.c.id == decided.id)
-        connection.execute(its.values(state="decided", decided_at=db_now(-5 * DAY), ruling=ruling))
+        connection.execute(its.values(undo_note="a note", state="decided", decided_at=db_now(-5 * DAY), ruling=ruling))
         connection.execute(sa.update(batches).values(finished_at=db_now(-5 * DAY)))
     erase = shop.keeping({Kind.CASES: 1, Kind.BATCHES: 1})["erase_words"]
     assert [erase(), erase()] == [2, 0]
     with shop.database.reading() as connection:
         rows = {row.id: row for row in connection.execute(sa.select(cases))}
         assert connection.scalar(sa.select(batches.c.metadata).where(batches.c.id == batch.id)) == {}
-    assert (rows[decided.id].words, rows[decided.id].ruling) == (None, {**ruling, "note": None})
+    left = rows[decided.id]
+    assert (left.words, left.undo_note, left.ruling) == (None, None, {**ruling, "note": None})
     assert rows[pending.id].words == "words"
 
 

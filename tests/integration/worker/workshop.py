@@ -85,10 +85,15 @@ class Workshop:
 
     @contextmanager
     def worker(
-        self, *options: str, slots: int = 4, name: str = "worker", env: Mapping[str, str] | None = None
+        self,
+        *options: str,
+        slots: int = 4,
+        name: str = "worker",
+        env: Mapping[str, str] | None = None,
+        module: str = "tests.null_worker",
     ) -> Iterator[subprocess.Popen[bytes]]:
         """A worker process of its own."""
-        arguments = ["tests.null_worker", *options, *CELERY, str(slots), "--hostname", f"{name}@localhost"]
+        arguments = [module, *options, *CELERY, str(slots), "--hostname", f"{name}@localhost"]
         whole = {**self.env, "INPAINTD_SLOTS": str(slots), **(env or {})}
         with program(name, arguments, whole, self.folder) as process:
             yield process

@@ -31,6 +31,12 @@ def test_keys_need_a_schema_first(admin: Admin) -> None:
     assert "inpaintd migrate" in done.stderr
 
 
+def test_a_revision_that_is_not_there_is_refused_with_those_that_are(admin: Admin) -> None:
+    done = admin("migrate", "--to", "9999")
+    assert done.exit_code == 2
+    assert "0001" in done.stderr
+
+
 def test_an_unreachable_database_is_a_sentence(admin: Admin) -> None:
     done = admin("migrate", INPAINTD_DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
     assert done.exit_code == 3
