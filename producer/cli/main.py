@@ -33,6 +33,7 @@ COMMANDS = {
     "banks": "producer.cli.banks:banks",
     "strikes": "producer.cli.strikes:strikes",
     "migrate": "producer.cli.admin:migrate",
+    "database": "producer.cli.database:database",
     "doctor": "producer.cli.admin:doctor",
     "completion": "producer.cli.completion:completion",
 }
