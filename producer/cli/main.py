@@ -32,6 +32,7 @@ COMMANDS = {
     "policy": "producer.cli.policy:policy",
     "banks": "producer.cli.banks:banks",
     "strikes": "producer.cli.strikes:strikes",
+    "models": "producer.cli.models:models",
     "migrate": "producer.cli.admin:migrate",
     "database": "producer.cli.database:database",
     "doctor": "producer.cli.admin:doctor",
