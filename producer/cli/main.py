@@ -14,6 +14,7 @@ COMMANDS = {
     "api": "producer.cli.programs:api",
     "worker": "producer.cli.programs:worker",
     "keeper": "producer.cli.programs:keeper",
+    "plan": "producer.cli.programs:plan",
     "submit": "producer.cli.submit:submit",
     "watch": "producer.cli.watch:watch",
     "wait": "producer.cli.jobs:wait",
