@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from storage.errors import SettingsError
+from storage.model_hash import split_pin
 
 DEFAULT = "default"
 POCKET = "pocket"
@@ -17,8 +18,8 @@ def sources_of(models: Sequence[str], model: str | None) -> dict[str, str]:
     """Alias and source of each model, `default` first.
 
     `models` are the entries of INPAINTD_MODELS, `alias=source` each; `model` is INPAINTD_MODEL, the short form of
-    `default=`. Where neither names a default, it is the pocket model. Raises SettingsError for an entry that is not
-    of that form, and for an alias that is named twice.
+    `default=`. Where neither names a default, it is the pocket model. A source may end in a pin, see
+    storage.model_hash. Raises SettingsError for an entry that is not of that form, and for an alias named twice.
     """
     named = dict[str, str]()
     for alias, source in _pairs(models):
@@ -27,7 +28,10 @@ def sources_of(models: Sequence[str], model: str | None) -> dict[str, str]:
         named[alias] = source
     if model is not None and DEFAULT in named:
         raise SettingsError("INPAINTD_MODEL and INPAINTD_MODELS both say what `default` is; keep one of them.")
-    return {DEFAULT: named.pop(DEFAULT, model or POCKET), **named}
+    sources = {DEFAULT: named.pop(DEFAULT, model or POCKET), **named}
+    for source in sources.values():
+        _refuse_odd_pin(source)
+    return sources
 
 
 def served(sources: Mapping[str, str], only: Collection[str]) -> dict[str, str]:
@@ -50,9 +54,20 @@ def companions_of(variable: str, entries: Sequence[str], aliases: Collection[str
             raise SettingsError(f"{variable} has two entries for {alias or 'all models'}; keep one of them.")
         if alias and alias not in aliases:
             raise SettingsError(f"{variable} names the model {alias!r}, which is not in INPAINTD_MODELS.")
+        try:
+            split_pin(source)
+        except ValueError as problem:
+            raise SettingsError(f"{variable}: {problem}.") from problem
         own[alias] = source
     found = {alias: own.get(alias, own.get("")) for alias in aliases}
     return {alias: source for alias, source in found.items() if source}
+
+
+def _refuse_odd_pin(source: str) -> None:
+    try:
+        split_pin(source)
+    except ValueError as problem:
+        raise SettingsError(f"INPAINTD_MODEL or INPAINTD_MODELS: {problem}.") from problem
 
 
 def _pairs(models: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from storage.aliases import POCKET
 from storage.capabilities import Capabilities, Family, of_checkpoint, of_folder
 from storage.errors import SettingsError
+from storage.model_hash import split_pin
 from storage.safetensors_header import read_shapes
 from storage.settings import hub_cache
 
@@ -54,10 +55,11 @@ def load_registry(sources: Mapping[str, str]) -> dict[str, ModelDescriptor]:
 def describe(alias: str, source: str) -> ModelDescriptor:
     """One model, as far as it can be known without loading it. Raises SettingsError."""
     try:
-        name, can = _look_at(source)
+        plain, _pin = split_pin(source)
+        name, can = _look_at(plain)
     except (OSError, ValueError) as problem:
         raise SettingsError(f"The model {alias}={source} (INPAINTD_MODEL, INPAINTD_MODELS): {problem}.") from problem
-    return ModelDescriptor(alias, source, name, can)
+    return ModelDescriptor(alias, plain, name, can)
 
 
 def _look_at(source: str) -> tuple[str, Capabilities]:

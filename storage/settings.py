@@ -133,7 +133,9 @@ class StorageSettings:
         None,
     )
     models: tuple[str, ...] = setting(
-        "INPAINTD_MODELS", "models on offer, such as `photo=owner/name,xl=/models/xl`; may name `default` as well", ()
+        "INPAINTD_MODELS",
+        "models on offer, such as `photo=owner/name,xl=/models/xl`; may name `default` as well",
+        (),
     )
     lease_seconds: float = setting(
         "INPAINTD_LEASE_SECONDS", "a worker that gives no sign for so long loses its jobs, which then run again", 45.0

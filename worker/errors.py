@@ -7,7 +7,8 @@ WorkerError
 ├── OutOfMemory         the device had no memory for one request alone; worth a retry elsewhere
 ├── EngineDraining      the engine takes no new requests
 ├── DeviceLost          the device is not there or no longer answers; only a new process can help
-└── ModelUnusable       a checkpoint cannot be loaded, or must not be
+├── ModelUnusable       a checkpoint cannot be loaded, or must not be
+└── PlanImpossible      no number of GPUs does what was asked, or it was asked in a way that cannot be read
 """
 
 
@@ -41,3 +42,7 @@ class DeviceLost(WorkerError):
 
 class ModelUnusable(WorkerError):
     """The checkpoint cannot be loaded, or must not be: the text says what is wrong and what to use instead."""
+
+
+class PlanImpossible(WorkerError):
+    """`inpaintd plan` has no answer; the text says which of its inputs to change."""

@@ -14,6 +14,7 @@ COMMANDS = {
     "api": "producer.cli.programs:api",
     "worker": "producer.cli.programs:worker",
     "keeper": "producer.cli.programs:keeper",
+    "plan": "producer.cli.programs:plan",
     "submit": "producer.cli.submit:submit",
     "watch": "producer.cli.watch:watch",
     "wait": "producer.cli.jobs:wait",
@@ -35,7 +36,9 @@ COMMANDS = {
     "erase": "producer.cli.erase:erase",
     "storage": "producer.cli.storage:storage",
     "restore-check": "producer.cli.restore:restore_check",
+    "models": "producer.cli.models:models",
     "migrate": "producer.cli.admin:migrate",
+    "database": "producer.cli.database:database",
     "doctor": "producer.cli.admin:doctor",
     "completion": "producer.cli.completion:completion",
 }

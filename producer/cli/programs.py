@@ -1,4 +1,4 @@
-"""`inpaintd api`, `worker` and `keeper`: the programs of a deployment, each in the foreground."""
+"""`inpaintd api`, `worker`, `keeper` and `plan`: the programs of a deployment, each in the foreground."""
 
 from __future__ import annotations
 
@@ -40,6 +40,14 @@ def worker() -> None:
     """Run jobs on every device of this machine until interrupted."""
     _need("torch", "worker")
     os.execv(sys.executable, [sys.executable, "-P", "-m", "worker.fleet"])  # noqa: S606  (fixed arguments)
+
+
+@click.command(context_settings={"ignore_unknown_options": True, "help_option_names": []}, add_help_option=False)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def plan(arguments: tuple[str, ...]) -> None:
+    """Say how many GPUs a load needs: --rate, --mix, --table; --help tells more."""
+    # The engine that it simulates is the workers', which nothing here may import.
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "worker.plan", *arguments])  # noqa: S606  (a program of ours)
 
 
 @click.command()

@@ -10,9 +10,11 @@ from typing import Any
 from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
 from transformers import CLIPImageProcessor
 
+from storage.model_hash import fingerprint
 from worker.engine.devices import Device
 from worker.errors import ModelUnusable
-from worker.models.weights import UNREADABLE, choose_variant, component_files, fingerprint
+from worker.models.pins import unpinned
+from worker.models.weights import UNREADABLE, choose_variant, component_files
 
 CONCEPTS_FILE = "concepts.json"
 
@@ -34,7 +36,8 @@ def load_checker(own: Path | None, source: str | None, device: Device) -> Checke
     """The checker inside the diffusers folder `own`, or else the one of `source`.
 
     `source` is a diffusers folder, a folder that is the checker, or a hub id such as
-    CompVis/stable-diffusion-safety-checker. Raises ModelUnusable where neither exists, or weights are missing.
+    CompVis/stable-diffusion-safety-checker, and may be pinned. Raises ModelUnusable where neither exists, weights are
+    missing, or the pinned files have changed.
     """
     if own is not None and (own / "safety_checker" / "config.json").is_file():
         return _from_diffusers_folder(own, device)
@@ -43,6 +46,7 @@ def load_checker(own: Path | None, source: str | None, device: Device) -> Checke
             f"{own or 'this checkpoint'} comes without a safety checker, and pictures must not leave unchecked: "
             "set the safety checker source to a folder or to CompVis/stable-diffusion-safety-checker"
         )
+    source = unpinned(source)
     if (Path(source) / "safety_checker" / "config.json").is_file():
         return _from_diffusers_folder(Path(source), device)
     return _load(source, source, device, None)

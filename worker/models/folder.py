@@ -10,12 +10,13 @@ import diffusers
 from transformers import CLIPTokenizer
 
 from storage.capabilities import family_of, why_unfit
+from storage.model_hash import fingerprint
 from worker.engine.devices import Device
 from worker.errors import ModelUnusable
 from worker.models.checker import load_checker
 from worker.models.layouts import LAYOUTS, Layout
 from worker.models.loaded import LoadedModel, assemble
-from worker.models.weights import UNREADABLE, choose_variant, component_files, fingerprint
+from worker.models.weights import UNREADABLE, choose_variant, component_files
 
 
 def load_folder(folder: Path, name: str, device: Device, safety_checker_source: str | None) -> LoadedModel:

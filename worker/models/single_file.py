@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from storage.capabilities import Family, of_checkpoint
+from storage.model_hash import file_sha256
 from storage.safetensors_header import read_shapes
 from worker.engine.devices import Device
 from worker.errors import ModelUnusable
@@ -15,7 +16,8 @@ from worker.models.checker import load_checker
 from worker.models.folder import load_small_parts
 from worker.models.layouts import LAYOUTS
 from worker.models.loaded import LoadedModel, assemble
-from worker.models.weights import UNREADABLE, file_sha256
+from worker.models.pins import unpinned
+from worker.models.weights import UNREADABLE
 
 
 def load_single_file(
@@ -27,6 +29,7 @@ def load_single_file(
     in if that is one, else from the hub's entry for this kind of checkpoint. The safety checker, which such a file
     never contains, comes from the same folder or from `safety_checker_source`. Raises ModelUnusable.
     """
+    config_source = None if config_source is None else unpinned(config_source)
     layout = LAYOUTS[_family(path)]
     folder = _config_folder(path, config_source)
     checker = load_checker(folder, safety_checker_source, device)

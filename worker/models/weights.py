@@ -1,11 +1,9 @@
-"""Which weight files of a diffusers folder are loaded, and the hash that names them."""
+"""Which weight files of a diffusers folder are loaded."""
 
 from __future__ import annotations
 
-import hashlib
 import pickle
 import re
-from collections.abc import Iterable
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -39,17 +37,3 @@ def choose_variant(folder: Path, half: bool) -> str | None:
         if component_files(folder, variant):
             return variant
     raise ModelUnusable(f"{folder}: no weights here; a diffusers folder has diffusion_pytorch_model.safetensors or so")
-
-
-def file_sha256(path: Path) -> str:
-    """Hex SHA-256 of one file."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def fingerprint(root: Path, files: Iterable[Path]) -> str:
-    """Hex SHA-256 over `relative path NUL hex SHA-256 LF` of each file, sorted by path."""
-    total = hashlib.sha256()
-    for path in sorted(files):
-        total.update(f"{path.relative_to(root).as_posix()}\0{file_sha256(path)}\n".encode())
-    return total.hexdigest()

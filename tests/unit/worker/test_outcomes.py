@@ -37,9 +37,9 @@ def test_each_error_has_its_outcome(error: Exception, then: Then, code: str) -> 
 ELSEWHERE = {
     "AuditHeadMissing", "BankError", "BatchClosed", "BatchNotFound", "CaseLost", "CaseNotFound", "ClassifierError",
     "CoolingDown", "DeliveryNotFound", "EventNotFound", "FileInUse", "FileMissing", "IdempotencyConflict",
-    "JobNotFound", "KeyNotFound", "LimitReached", "ModelUnusable", "ModeratorNotFound", "NameTaken", "PolicyError",
-    "QueueFull", "RequestCanceled", "SettingsError", "TenantNotFound", "TenantSuspended", "TooManyRequests",
-    "TooManyWebhooks", "WebhookDisabled", "WebhookNotFound",
+    "JobNotFound", "KeyNotFound", "LimitReached", "ModelUnusable", "ModeratorNotFound", "NameTaken",
+    "PlanImpossible", "PolicyError", "QueueFull", "RequestCanceled", "SettingsError", "TenantNotFound",
+    "TenantSuspended", "TooManyRequests", "TooManyWebhooks", "WebhookDisabled", "WebhookNotFound",
 }  # fmt: skip
 
 
