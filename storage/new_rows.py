@@ -40,6 +40,7 @@ def row_of(new: NewJob, fair_key: float, now: datetime) -> dict[str, Any]:
         "line": new.line,
         "custom_id": new.custom_id,
         "replaces": new.replaces,
+        "trace": new.trace,
     }
 
 
@@ -79,6 +80,7 @@ def stored(new: NewJob, now: datetime) -> Job:
         line=new.line,
         custom_id=new.custom_id,
         replaces=new.replaces,
+        trace=new.trace,
     )
 
 
