@@ -13,7 +13,7 @@ ENGINE ?= null
 # Images of Python often set it, and then every program that is started here would compile all of its modules again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test chaos soak upgrade-check bench-queue bench-engine bench-watermark openapi check format install clean
+.PHONY: demo test chaos soak upgrade-check bench-queue bench-engine bench-watermark openapi alerts check format install clean
 
 demo: $(INSTALLED)  ## start everything embedded, run real jobs, show a table and a contact sheet
 	HF_HUB_OFFLINE=1 $(BIN)/python -m producer.demo
@@ -53,6 +53,10 @@ openapi: $(INSTALLED)  ## write docs/openapi.json anew, after a change of the in
 	$(BIN)/python -m producer.api.document > docs/openapi.json.new
 	mv docs/openapi.json.new docs/openapi.json
 
+alerts:  ## check the alert rules and play courses of events to them; needs promtool, which comes with Prometheus
+	promtool check rules docker/prometheus/alerts.yaml
+	promtool test rules docker/prometheus/alerts.test.yaml
+
 check: $(INSTALLED)  ## ruff, mypy and the walls between the rooms
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -70,7 +74,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 		|| { echo "inpaintd needs Python 3.11 or newer; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet "pip==26.3"
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[api,worker,embedded,demo]" --group dev
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[api,worker,otel,embedded,demo]" --group dev
 	touch $@
 
 clean:

@@ -18,6 +18,7 @@ from producer.inputs import Input, missing
 from producer.metrics import count_accepted
 from producer.order import Order
 from producer.submit import Submitter
+from storage import tracing
 from storage.batch import Batch
 from storage.batch_intake import BatchIntake
 from storage.copies import Trace
@@ -145,9 +146,10 @@ class Bulk:
 
     def _look_at(self, place: _Place, order: Order) -> None:
         try:
-            draft = self._submitter.draft(self._batch.tenant_id, order, self._desk, place.fingerprint)
-            kept = self._submitter.shelf.as_if_kept(draft.tenant_id, draft.job_id, draft.inputs)
-            new = self._submitter.new_job(draft, kept)
+            with tracing.span("submit", root=True):
+                draft = self._submitter.draft(self._batch.tenant_id, order, self._desk, place.fingerprint)
+                kept = self._submitter.shelf.as_if_kept(draft.tenant_id, draft.job_id, draft.inputs)
+                new = self._submitter.new_job(draft, kept)
             if order.hook is not None:
                 new = replace(new, webhook_id=self._desk.webhook_id(order.hook))
         except Exception as error:  # noqa: BLE001  (it is the answer to this line)

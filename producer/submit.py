@@ -23,6 +23,7 @@ from safety.behavior import Imprint
 from safety.policy import Policy
 from safety.triage import triage
 from safety.verdict import Action, Verdict
+from storage import tracing
 from storage.also import Row
 from storage.audit_rows import audit_row
 from storage.broker import Doorbell
@@ -93,6 +94,10 @@ class Submitter:
         Raises Refusal, QueueFull, CoolingDown and IdempotencyConflict, with nothing left behind, for an order that
         cannot be carried out. An unreachable Redis is no error: workers also look into SQL by themselves.
         """
+        with tracing.span("submit"):
+            return self._submit(tenant_id, order)
+
+    def _submit(self, tenant_id: str, order: Order) -> Submitted:
         if (earlier := self._earlier(tenant_id, order)) is not None:
             return earlier
         draft = self.draft(tenant_id, order, self.desk)
@@ -183,6 +188,7 @@ class Submitter:
 
     def new_job(self, draft: Draft, kept: Inputs) -> NewJob:
         """What is stored of a draft whose pictures are in place."""
+        tracing.note(job_id=draft.job_id)
         order, verdict, state = draft.order, draft.verdict, state_for(draft.verdict.action)
         decision = prompt_decision(order.params, verdict, self.policy, kept, draft.user)
         new = NewJob(
@@ -208,6 +214,7 @@ class Submitter:
             is_retry=order.is_retry,
             imprint={"words": draft.imprint.words, "picture": draft.imprint.picture},
             gate=self.conduct.gate(),
+            trace=tracing.here(),
         )
         more = (*self.conduct.strike(new, verdict), *self._case(new, verdict))
         return replace(new, also=(audit_row(new.id, decision), *more))

@@ -16,7 +16,7 @@ from storage.breaker import Breaker
 from storage.database import Database, db_now
 from storage.delivery_claim import claim_deliveries
 from storage.ids import new_id
-from storage.tables import job_events
+from storage.tables import job_events, jobs
 from storage.webhook import Claimed, DeliveryState, Outcome
 from storage.webhook_rows import delivery_of, disabling, drop_waiting, now_of
 from storage.webhook_schedule import seconds_until_next
@@ -58,6 +58,7 @@ class DeliveryStore:
                 is_wanted=row.is_wanted,
                 is_own=not row.all_jobs,
                 batch_id=row.batch_id,
+                trace=row.trace,
             )
             for row in rows
         ]
@@ -111,6 +112,7 @@ def _with_endpoints(ids: list[str]) -> sa.Select[Any]:
         delivery.join(endpoint, endpoint.c.id == delivery.c.endpoint_id)
         .outerjoin(webhook_defaults, webhook_defaults.c.tenant_id == delivery.c.tenant_id)
         .outerjoin(job_events, job_events.c.id == delivery.c.event_id)
+        .outerjoin(jobs, jobs.c.id == delivery.c.job_id)
     )
     wanted = sa.and_(endpoint.c.disabled_at.is_(None), endpoint.c.deleted_at.is_(None))
     return (
@@ -122,6 +124,7 @@ def _with_endpoints(ids: list[str]) -> sa.Select[Any]:
             webhook_defaults.c.secrets.label("default_secrets"),
             job_events.c.at.label("happened_at"),
             job_events.c.batch_id,
+            jobs.c.trace,
             wanted.label("is_wanted"),
         )
         .select_from(joined)

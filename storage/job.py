@@ -151,8 +151,8 @@ class NewJob:
     rows a step x images). `image_key` and `mask_key` name stored inputs; `mask_key` is None where the image's alpha
     is the mask. `line` and `custom_id` are its place in the batch that it came with and the caller's name for it there.
     `imprint` is by what a request like it is recognized; `gate` may refuse it for what its end-user has on
-    record. `replaces` is the refused job that it carries on. `also` are rows that are inserted in the same commit,
-    unless an earlier copy stands for the request.
+    record. `replaces` is the refused job that it carries on, `trace` its place in its trace (storage/tracing.py).
+    `also` are rows that are inserted in the same commit, unless an earlier copy stands for the request.
     """
 
     id: str
@@ -179,6 +179,7 @@ class NewJob:
     imprint: dict[str, str] | None = None
     gate: Gate | None = None
     replaces: str | None = None
+    trace: str | None = None
     also: tuple[Row, ...] = ()
 
 
@@ -222,6 +223,7 @@ class Job:
     custom_id: str | None = None
     inputs_erased_at: datetime | None = None
     results_erased_at: datetime | None = None
+    trace: str | None = None
 
     @property
     def has_inputs(self) -> bool:

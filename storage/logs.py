@@ -8,11 +8,14 @@ from typing import Any
 
 import structlog
 
+from storage import tracing
+
 
 def configure_logging(*, json: bool) -> None:
     """Sends structlog and the standard library's logging to standard error, as JSON lines or readable text."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
+        _add_trace,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
@@ -31,3 +34,10 @@ def configure_logging(*, json: bool) -> None:
     # These two speak once a request and say nothing that our own events do not.
     for chatty in ("httpx", "botocore"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def _add_trace(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+    """The id of the trace that the line was written in, if there is one."""
+    if (trace_id := tracing.trace_id()) is not None:
+        event["trace_id"] = trace_id
+    return event

@@ -42,6 +42,7 @@ def row_of(new: NewJob, fair_key: float, now: datetime) -> dict[str, Any]:
         "custom_id": new.custom_id,
         "replaces": new.replaces,
         "format": WRITES,
+        "trace": new.trace,
     }
 
 
@@ -81,6 +82,7 @@ def stored(new: NewJob, now: datetime) -> Job:
         line=new.line,
         custom_id=new.custom_id,
         replaces=new.replaces,
+        trace=new.trace,
     )
 
 

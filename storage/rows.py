@@ -49,6 +49,7 @@ def job_of(row: Row[Any]) -> Job:
         replaces=row.replaces,
         line=row.line,
         custom_id=row.custom_id,
+        trace=row.trace,
     )
 
 

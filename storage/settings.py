@@ -146,11 +146,19 @@ class StorageSettings:
         "address on which metrics are served to Prometheus; unset: `INPAINTD_HOST`, and 127.0.0.1 at workers",
         None,
     )
+    otlp_endpoint: str | None = setting(
+        "INPAINTD_OTLP_ENDPOINT",
+        "OpenTelemetry collector that takes traces as OTLP over HTTP; unset: `OTEL_EXPORTER_OTLP_ENDPOINT`, or none",
+        None,
+    )
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Self:
         """Settings from the environment; raises SettingsError."""
         settings = read_settings(cls, env)
+        if settings.otlp_endpoint is None:
+            source = os.environ if env is None else env
+            settings = dataclasses.replace(settings, otlp_endpoint=source.get("OTEL_EXPORTER_OTLP_ENDPOINT") or None)
         if not settings.objects.startswith(("s3://", "file:///")):
             raise SettingsError(
                 "INPAINTD_OBJECTS must start with s3:// or file:///, for example file:///var/lib/inpaintd"

@@ -171,6 +171,8 @@ jobs = sa.Table(
     sa.Column("webhook_id", Id),
     # What was asked for, hashed, to know a request that is sent again; NULL where nobody would repeat it.
     sa.Column("fingerprint", sa.String(64)),
+    # Where it was submitted in its trace, as a W3C traceparent; NULL while nothing is traced.
+    sa.Column("trace", sa.String(55)),
     # By what a request is recognized that is like this one: see safety/behavior.py.
     sa.Column("imprint", Json),
     sa.Column("created_at", Moment, nullable=False),

@@ -12,9 +12,10 @@ from storage.fleet import FailingEndpoint, Overdue, TenantUse
 from storage.measure_store import MeasureKind
 from storage.measure_tables import measures
 from storage.tables import jobs, tenants
-from storage.webhook_tables import webhook_attempts, webhook_deliveries, webhook_endpoints
+from storage.webhook_secrets import is_weak
+from storage.webhook_tables import webhook_attempts, webhook_defaults, webhook_deliveries, webhook_endpoints
 
-MOST_TENANTS, MOST_ENDPOINTS, MOST_COUNTED = 100, 20, 10_000
+MOST_TENANTS, MOST_ENDPOINTS, MOST_COUNTED, MOST_SECRETS = 100, 20, 10_000, 1_000
 # A keeper that looks every second, with a second one beside it that took over, is never so late.
 LATE_SECONDS = 10.0
 
@@ -43,6 +44,16 @@ class UpkeepReader:
         with self._database.reading() as connection:
             rows = connection.execute(failing.order_by(endpoint.failures.desc(), endpoint.id).limit(MOST_ENDPOINTS))
             return [_endpoint(connection, row) for row in rows.all()]
+
+    def weak_webhooks(self) -> list[str]:
+        """Endpoints whose secret is too short, and tenants whose default one is; MOST_SECRETS of each are read."""
+        endpoint, default = webhook_endpoints.c, webhook_defaults.c
+        live = sa.and_(endpoint.secrets.is_not(None), endpoint.deleted_at.is_(None))
+        own = sa.select(endpoint.id, endpoint.secrets).where(live).order_by(endpoint.id.desc()).limit(MOST_SECRETS)
+        of_tenants = sa.select(default.tenant_id, default.secrets).limit(MOST_SECRETS)
+        with self._database.reading() as connection:
+            rows = [*connection.execute(own), *connection.execute(of_tenants)]
+        return [holder for holder, secrets in rows if is_weak(secrets)]
 
     def overdue(self) -> list[Overdue]:
         """The keeper's duties that are late, as SQL shows it; none where a keeper works."""

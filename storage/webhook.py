@@ -80,7 +80,7 @@ class Claimed:
 
     `payload` is None before the first attempt; `happened_at` is the time of the event. `secrets` are all that are
     valid now, newest first. `is_wanted` is False when the endpoint was disabled or deleted in the meantime, `is_own`
-    is True when the job itself named the URL. `batch_id` is that of an event of a batch.
+    is True when the job itself named the URL. `batch_id` is that of an event of a batch, `trace` its job's.
     """
 
     delivery: Delivery
@@ -91,6 +91,7 @@ class Claimed:
     is_wanted: bool
     is_own: bool
     batch_id: str | None = None
+    trace: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

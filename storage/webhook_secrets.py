@@ -10,7 +10,7 @@ from typing import Any
 
 from storage.webhook import Secret
 
-_BYTES = 32
+_BYTES, _FEWEST_BYTES = 32, 24
 
 
 def new_secret() -> str:
@@ -33,6 +33,14 @@ def valid(stored: Sequence[dict[str, Any]], now: datetime) -> tuple[Secret, ...]
     """Those that sign at `now`, newest first; never none."""
     found = [Secret(item["text"], _moment(item["expires_at"])) for item in stored]
     return tuple(secret for secret in found if secret.expires_at is None or secret.expires_at > now)
+
+
+def is_weak(stored: Sequence[dict[str, Any]]) -> bool:
+    """Whether the newest secret has fewer bytes than Standard Webhooks asks for, or is no secret at all."""
+    try:
+        return len(base64.b64decode(stored[0]["text"].removeprefix("whsec_"), validate=True)) < _FEWEST_BYTES
+    except ValueError:
+        return True
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -10,6 +10,7 @@ import structlog
 
 from safety.marking import require_room
 from safety.verdict import PASSING, Action
+from storage import tracing
 from storage.also import Row
 from storage.errors import StorageError
 from storage.failpoints import reach
@@ -55,6 +56,10 @@ class Execution:
     def run(self) -> None:
         """Takes the job as far as it goes and writes what became of it. Raises only what that writing raises."""
         structlog.contextvars.bind_contextvars(job_id=self._job.id, attempt=self._job.attempt)
+        with tracing.span("run", self._job.trace, job_id=self._job.id, attempt=self._job.attempt):
+            self._run()
+
+    def _run(self) -> None:
         self._heartbeat.watch(self._job, lambda order: self.stop(StopReason.of(order)))
         try:
             self._road()

@@ -7,11 +7,13 @@ import os
 import secrets
 import socket
 import threading
+import time
 from collections import deque
 
 import structlog
 from prometheus_client import REGISTRY
 
+from storage import tracing
 from storage.job import Job
 from worker.execution import Execution
 from worker.heartbeat import BEAT_SECONDS, Heartbeat
@@ -103,12 +105,15 @@ class WorkerProcess:
 
     def _claim(self, limit: int, alone: bool) -> list[Job]:
         self._models.rotate(-1)  # each model is asked for first in turn, so that none waits for another's backlog
+        began = time.time()
         with CLAIM_SECONDS.time():
             claimed = self._tools.leases.claim(self.owner, models=self._models, limit=limit, alone=alone)
         for job in claimed:
             CLAIMED.labels(job.params.model).inc()
+            tracing.record("claim", job.trace, began, time.time())
             if job.attempt == 1 and job.started_at is not None:
                 WAIT_SECONDS.labels(job.params.model).observe((job.started_at - job.created_at).total_seconds())
+                tracing.record("queue", job.trace, job.created_at.timestamp(), job.started_at.timestamp())
         return claimed
 
     def _begin(self, job: Job) -> Execution:

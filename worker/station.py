@@ -13,6 +13,7 @@ import structlog
 from celery import Celery, signals
 from prometheus_client import REGISTRY
 
+from storage import tracing
 from storage.broker import make_app
 from storage.exposition import LOOPBACK, serving
 from storage.loading import loading
@@ -52,6 +53,7 @@ class Station:
 
     def _on_init(self, **_: Any) -> None:
         configure_logging(json=self._storage.log_json)  # Celery sets logging up only after this signal
+        tracing.start("worker", self._storage.otlp_endpoint)
         try:
             with loading():
                 self._process = WorkerProcess(self._open_tools(), self._worker)
@@ -79,6 +81,7 @@ class Station:
         if self._process is not None:
             self._process.close()
         self._open.close()
+        tracing.stop()
 
 
 def build(open_tools: Callable[[StorageSettings, WorkerSettings], Tools]) -> Celery:

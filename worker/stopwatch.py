@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from storage import tracing
 from storage.job import Job
 from worker.metrics import STEP_SECONDS
 
@@ -20,9 +21,10 @@ class Stopwatch:
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
-        """Counts the time of the block, unless it raises."""
+        """Counts the time of the block, unless it raises, and traces it at any rate."""
         began = time.perf_counter()
-        yield
+        with tracing.span(name):
+            yield
         seconds = time.perf_counter() - began
         STEP_SECONDS.labels(self._model, name).observe(seconds)
         self._seconds[name] = self._seconds.get(name, 0.0) + seconds

@@ -22,6 +22,7 @@ from producer.api.openapi import openapi
 from producer.api.resources import IDENTITY, include
 from producer.api.streams import Streams
 from producer.api.timing import Timed
+from producer.api.trace_context import TraceContext
 from producer.console.app import create_console
 from producer.console.try_page import create_try
 from producer.dialects.doors import DIALECTS, open_doors
@@ -71,6 +72,7 @@ def create_app(services: Services) -> FastAPI:
         app.mount("/try", page)
         app.router.routes.append(Route("/", page))
     open_doors(app)
+    app.add_middleware(TraceContext)
     # The last to be added is the outermost.
     app.add_middleware(Timed, prefixes=[dialect.prefix for dialect in DIALECTS])
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]

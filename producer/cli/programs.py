@@ -27,12 +27,15 @@ def api(fd: int | None) -> None:
         from producer.api.app import server
         from producer.services import open_services
         from safety.settings import SafetySettings
+        from storage import tracing
         from storage.exposition import serving
 
         storage, producer = _settings(), ProducerSettings.from_env()
+        tracing.start("api", storage.otlp_endpoint)
         listening = server(open_services(storage, SafetySettings.from_env(), producer))
     with serving(REGISTRY, storage.metrics_host or producer.host, producer.api_metrics_port):
         listening.run(sockets=None if fd is None else [socket.socket(fileno=fd)])
+    tracing.stop()
 
 
 @click.command()

@@ -14,6 +14,7 @@ from producer.keeper.keeper import Duty
 from producer.metrics import WEBHOOK_ATTEMPTS, WEBHOOK_LAG
 from producer.webhooks.payload import batch_payload, job_payload
 from producer.webhooks.sender import Sender
+from storage import tracing
 from storage.batch_store import BatchStore
 from storage.delivery_store import DeliveryStore
 from storage.errors import JobNotFound
@@ -88,7 +89,8 @@ class Courier:
 
     def _work(self, claimed: Claimed) -> None:
         try:
-            self._deliver(claimed)
+            with tracing.span("webhook", claimed.trace, root=claimed.trace is None, delivery_id=claimed.delivery.id):
+                self._deliver(claimed)
         except Exception as error:  # noqa: BLE001  (the lease ends and the delivery is tried again)
             told = claimed.delivery
             log.warning("webhook_interrupted", delivery_id=told.id, job_id=told.job_id, error=str(error))

@@ -40,6 +40,7 @@ from producer.settings import ProducerSettings
 from producer.shredder import Shredder
 from producer.webhooks.sender import Sender
 from safety.policy import Policy
+from storage import tracing
 from storage.audit_store import AuditStore
 from storage.batch_store import BatchStore
 from storage.broker import Doorbell
@@ -93,6 +94,7 @@ def run_keeper(storage: StorageSettings, producer: ProducerSettings, policy: Pol
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    tracing.start("keeper", storage.otlp_endpoint)
     metrics = DutyMetrics()
     connections = Connections.open(storage)
     for collector in (REGISTRY, ReviewCollector.on(connections.database, policy), _fleet(connections, storage)):
@@ -103,6 +105,7 @@ def run_keeper(storage: StorageSettings, producer: ProducerSettings, policy: Pol
             Keeper(duties(connections, storage, producer, policy, stop), metrics).run(stop)
     finally:
         connections.close()
+        tracing.stop()
     log.info("keeper_stopped")
 
 

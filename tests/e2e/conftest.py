@@ -26,6 +26,7 @@ from storage.object_store import ObjectStore, open_object_store
 from storage.retention_store import RetentionStore
 from storage.settings import StorageSettings
 from tests import databases, servers
+from tests.collector import TraceCollector, collecting
 from tests.service import Service, service, settings
 
 SIZE = 128
@@ -33,14 +34,26 @@ BOX = (32, 32, 96, 96)
 
 
 @pytest.fixture(scope="module")
+def collector() -> Iterator[TraceCollector]:
+    """Where the deployment sends its traces."""
+    with collecting() as collector:
+        yield collector
+
+
+@pytest.fixture(scope="module")
 def deployment(
-    tmp_path_factory: pytest.TempPathFactory, postgres_server: str, redis_url: str, s3_server: servers.S3Server
+    tmp_path_factory: pytest.TempPathFactory,
+    postgres_server: str,
+    redis_url: str,
+    s3_server: servers.S3Server,
+    collector: TraceCollector,
 ) -> Iterator[Service]:
-    """API, keeper and worker on PostgreSQL, Redis and S3."""
+    """API, keeper and worker on PostgreSQL, Redis and S3, their traces on the way to the collector."""
     folder = tmp_path_factory.mktemp("e2e")
     with databases.migrated_postgres(postgres_server, "way_of_a_job") as database_url:
         env = settings(folder, database_url=database_url, redis_url=redis_url, s3=s3_server)
         env |= {"INPAINTD_PREVIEW_EVERY": "4", "INPAINTD_ALLOWED_ADDRESSES": "127.0.0.0/8"}
+        env |= {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint, "OTEL_BSP_SCHEDULE_DELAY": "100"}
         _report(folder, env)
         with service(folder, env) as running:
             yield running

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import secrets
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from safety.authority import load_or_create_authority
 from safety.mark_keys import MarkKeys
 from storage.job_reader import JobReader
 from storage.key_store import KeyStore
+from tests.collector import TraceCollector
 from tests.e2e.conftest import BOX, Stores, reported
 from tests.integration.webhooks.receiver import receiving
 from tests.service import MARK_SECRET, Service, data_uri, pixels
@@ -310,6 +312,58 @@ def test_a_screenshot_that_lost_a_third_is_recognized(deployment: Service, tmp_p
     assert kept["watermark_id"] == done["images"][0]["watermark_id"]
     # The mask's box at 110%, less what was cut off at the left and at the top.
     assert np.abs(np.array(found["repainted"]) - [[99, 0, 268, 149]]).max() < 20, found["repainted"]
+
+
+WORK = {"queue", "claim", "run", "load", "prepare", "check", "denoise", "mark", "save"}
+PROGRAMS = {"submit": "inpaintd-api", "webhook": "inpaintd-keeper", **dict.fromkeys(WORK, "inpaintd-worker")}
+
+
+def traced(deployment: Service, traceparent: str, **fields: Any) -> str:
+    """The id of a new job of a caller who is in a trace."""
+    with deployment.http as http:
+        sent = http.post("/v1/jobs", json=fields, headers={"traceparent": traceparent})
+    assert sent.status_code == 202, sent.text
+    return str(sent.json()["id"])
+
+
+def test_a_job_is_one_trace_from_submit_to_webhook(
+    deployment: Service, collector: TraceCollector, picture: Image.Image, mask: Image.Image
+) -> None:
+    fields = {"image": data_uri(picture), "mask": data_uri(mask), "prompt": "a red circle", "steps": 2}
+    trace, caller = secrets.token_hex(16), secrets.token_hex(8)
+    with receiving() as receiver:
+        job_id = traced(deployment, f"00-{trace}-{caller}-01", **fields, webhook_url=receiver.url())
+        spans = collector.wait_for(set(PROGRAMS), trace)
+    by_name = {span.name: span for span in spans}
+    assert {name: span.program for name, span in by_name.items()} == PROGRAMS
+    # The input and the result are checked.
+    assert sorted(span.name for span in spans) == sorted([*PROGRAMS, "check"])
+    assert by_name["submit"].parent == caller
+    assert {by_name[name].parent for name in ("queue", "claim", "run", "webhook")} == {by_name["submit"].id}
+    assert {by_name[name].parent for name in WORK - {"queue", "claim", "run"}} == {by_name["run"].id}
+    assert by_name["submit"].about["inpaintd.job_id"] == by_name["run"].about["inpaintd.job_id"] == job_id
+    assert by_name["run"].seconds >= by_name["denoise"].seconds
+    for name, event in (("api", "job_accepted"), ("worker", "job_finished"), ("keeper", "webhook_sent")):
+        text = (deployment.folder / f"{name}.log").read_text()
+        (line,) = [line for line in text.splitlines() if event in line and job_id in line]
+        assert f"trace_id={trace}" in line
+
+
+def test_jobs_have_traces_of_their_own_unless_the_caller_wants_none(
+    deployment: Service, collector: TraceCollector, picture: Image.Image, mask: Image.Image
+) -> None:
+    fields = {"image": data_uri(picture), "mask": data_uri(mask), "prompt": "a red circle", "steps": 2}
+    before, unwanted = collector.begun, secrets.token_hex(16)
+    traced(deployment, f"00-{unwanted}-{secrets.token_hex(8)}-00", **fields)
+    traced(deployment, "00-nonsense", **fields)
+    body = "".join(json.dumps(fields) + "\n" for _ in range(2))
+    with deployment.http as http:
+        http.post("/v1/batches", content=body, headers={"Content-Type": "application/x-ndjson"}).raise_for_status()
+    with collector.changed:
+        assert collector.changed.wait_for(lambda: len(collector.begun - before) == 3, 60)
+    for trace in collector.begun - before:
+        assert {span.name for span in collector.wait_for({"run"}, trace)} == set(PROGRAMS) - {"webhook"}
+    assert collector.of(unwanted) == []
 
 
 def test_jobs_go_on_after_redis_was_emptied(deployment: Service, picture: Image.Image, mask: Image.Image) -> None:

@@ -163,12 +163,12 @@ class Floor:
         """Out of memory is worth one more try, for whatever could be let go was; numbers that left the range of half
         precision are worth one in float32. `again` prepares the first; without it `ticket` is as it was."""
         if isinstance(error, OutOfMemory) and not ticket.had_second_try:
-            log.warning("request_tried_again", request_id=ticket.request.id, reason=str(error))
+            log.warning("request_tried_again", **_about(ticket), reason=str(error))
             ticket.had_second_try = True
             if again is not None:
                 again(ticket)
         elif isinstance(error, NumericalFailure) and ticket.trajectory is not None and not ticket.trajectory.precise:
-            log.warning("request_made_again_in_float32", request_id=ticket.request.id, reason=str(error))
+            log.warning("request_made_again_in_float32", **_about(ticket), reason=str(error))
             self._clear(ticket)
             self._begin(ticket, precise=True)
         else:
@@ -196,9 +196,13 @@ class Floor:
 
     def _drop(self, ticket: Ticket, error: Exception) -> None:
         self._clear(ticket)
-        log.info("request_dropped", request_id=ticket.request.id, reason=type(error).__name__)
+        log.info("request_dropped", **_about(ticket), reason=type(error).__name__)
         self._desk.settle(ticket, error)
 
 
 def _rows(batch: Sequence[Ticket]) -> int:
     return sum(ticket.rows for ticket in batch)
+
+
+def _about(ticket: Ticket) -> dict[str, str]:
+    return {"job_id": ticket.request.job_id, "request_id": ticket.request.id}

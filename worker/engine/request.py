@@ -69,6 +69,11 @@ class InpaintRequest:
             )
 
     @property
+    def job_id(self) -> str:
+        """The job that it belongs to: what stands before the first dot of `id`."""
+        return self.id.partition(".")[0]
+
+    @property
     def actual_steps(self) -> int:
         """Denoising steps that are run: `steps` cut by `strength`."""
         return steps_to_run(self.steps, self.strength)

@@ -27,6 +27,7 @@ from storage.key_store import KeyStore
 from tests.contract.api.serving import data_uri, mask
 from tests.contract.docs.blocks import BLOCKS, ELSEWHERE, PAGES, ROOT, RUN, Block
 from tests.null_worker import CELERY
+from tests.servers import free_port
 from tests.service import Service, program, service, settings
 
 # Whoever adds one has to say so here.
@@ -81,6 +82,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iter
     migrate(database_url)
     env = settings(folder, database_url=database_url, redis_url=redis_url, s3=None)
     env["INPAINTD_ALLOWED_ADDRESSES"] = "127.0.0.0/8"
+    env |= {f"INPAINTD_{name}_METRICS_PORT": str(free_port()) for name in ("API", "KEEPER", "WORKER")}
     worker = ["tests.null_worker", *CELERY, "4", "--hostname", "docs@localhost"]
     database = Database(database_url)
     KeyStore(database).create_tenant("acme")

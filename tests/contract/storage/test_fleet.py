@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from storage.fleet_reader import FleetReader
 from storage.ids import new_id
 from storage.job import HeldAt, JobError, JobState, Priority
 from storage.measure_store import MeasureKind, measure_row
+from storage.queue_reader import QueueReader
 from storage.tables import jobs
 from storage.tenant_store import TenantLimits, TenantStore
 from storage.upkeep_reader import UpkeepReader
@@ -164,8 +167,10 @@ def test_nothing_that_operators_read_goes_through_the_table_of_jobs(postgres_url
     desk.submit(deadline_seconds=60.0)
     desk.submit(state=JobState.HELD, held_at=HeldAt.REQUEST)
     with _plans(database) as plans:
-        fleet, upkeep = FleetReader(database), UpkeepReader(database)
-        for read in (fleet.queue, fleet.workers, fleet.past, fleet.failures, upkeep.overdue):
+        fleet, upkeep, figures = FleetReader(database), UpkeepReader(database), QueueReader(database)
+        of_minute = partial(figures.ended, datetime.now(UTC) - timedelta(minutes=1))
+        scraped = (partial(figures.queues, ["default"]), of_minute)
+        for read in (fleet.queue, fleet.workers, fleet.past, fleet.failures, upkeep.overdue, *scraped):
             before = len(plans)
             read()
             assert len(plans) > before

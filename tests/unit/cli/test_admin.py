@@ -53,7 +53,9 @@ def test_a_sound_deployment_gets_a_clean_bill(admin: Admin, tmp_path: Path) -> N
     findings = {finding["what"]: finding for finding in json.loads(done.stdout)}
     assert done.exit_code == 0, done.output
     assert " ".join(sorted(findings)) == (
-        "database disk mark secret model default model wide objects policy redis schema signing keys user secret"
+        "clock database database version devices disk disk of the database files of default files of wide mark secret "
+        "model default model wide objects policy redis redis eviction redis persistence redis version schema "
+        "signing keys user secret webhook secrets"
     )
     assert {finding["outcome"] for finding in findings.values()} <= {"ok", "warn"}
     assert not [path for path in (tmp_path / "objects").rglob("*") if path.is_file()]
