@@ -88,7 +88,7 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.S3Se
 @pytest.fixture
 def postgres_url(postgres_server: str) -> Iterator[str]:
     """A migrated PostgreSQL database of this test's own."""
-    with databases.migrated_postgres(postgres_server, f"test_{next(_numbers)}") as url:
+    with databases.swept_postgres(postgres_server) as url:
         yield url
 
 

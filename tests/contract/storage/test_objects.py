@@ -17,7 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from storage.errors import ObjectMissing, ObjectStoreUnavailable
-from storage.object_store import LocalObjectStore, ObjectStore, S3ObjectStore, open_object_store
+from storage.object_store import LocalObjectStore, ObjectStore, open_object_store
+from storage.s3_object_store import S3ObjectStore
 from storage.settings import StorageSettings
 from tests.objects import keys
 
