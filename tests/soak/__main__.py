@@ -14,7 +14,7 @@ from tests.soak.soak import Outcome, Plan, soak
 
 # A step of the networks that do nothing takes as long as one of a GPU might, so that the workers' engines are what
 # bounds the capacity, as in a real fleet, and not the CPU time that other programs of this machine leave.
-ENGINES = {"null": ("tests.null_worker", "--step-seconds", "0.8"), "pocket": ("worker.app",)}
+ENGINES = {"null": ("tests.null_worker", "--step-seconds", "0.4"), "pocket": ("worker.app",)}
 
 
 def main() -> int:

@@ -76,6 +76,8 @@ def soak(folder: Path, plan: Plan, say: Callable[[str], None]) -> Outcome:
             faults = _hurt(made, plan, say)
             stream.stop()
             stream.join()
+            if pace.missed:
+                say(f"for {pace.missed:.0f} s nobody could send")
         report = _told(made, stream, received, visitors)
     report.seed, report.faults, report.seconds = plan.seed, faults, time.monotonic() - began
     rows = judged(watch.tracks, bounds(plan.seconds, plan.load * capacity, plan.share))
