@@ -18,6 +18,7 @@ from producer.review import Reviewer, Word
 from safety.policy import load_policy
 from safety.reasons import SENTENCES, Approval, Rejection
 from safety.settings import SafetySettings
+from safety.verdict import Verdict
 from storage.audit_store import AuditStore
 from storage.job import Job, JobState
 from storage.object_store import open_object_store
@@ -36,6 +37,7 @@ def _word(kind: type[Approval] | type[Rejection]) -> Callable[[F], F]:
     def options(command: F) -> F:
         command.__doc__ = f"{command.__doc__}\n\n{reasons}"
         for option in (
+            click.option("--second", help="Who else agrees, where the policy asks for two; it goes on record."),
             click.option("--note", help="Your own words, kept with the decision."),
             click.option("--reason", type=codes, required=True, help="Why; see above."),
             click.option("--by", "actor", required=True, help="Who decides; it goes on record."),
@@ -95,10 +97,10 @@ def show(job_id: str, save: Path | None, json_output: bool) -> None:
 @click.argument("job_id", metavar="JOB")
 @_word(Approval)
 @JSON
-def approve(job_id: str, actor: str, reason: Approval, note: str | None, json_output: bool) -> None:
+def approve(job_id: str, actor: str, reason: Approval, note: str | None, second: str | None, json_output: bool) -> None:
     """Let the job JOB pass: a held result is released as it is, a held request goes into the queue."""
     with _reviewer() as reviewer:
-        job = reviewer.approve(job_id, Word(actor, Approval(reason), note))
+        job = reviewer.approve(job_id, Word(actor, Approval(reason), _agreed(reviewer, job_id, actor, second, note)))
     _print(job, json_output=json_output)
 
 
@@ -106,10 +108,10 @@ def approve(job_id: str, actor: str, reason: Approval, note: str | None, json_ou
 @click.argument("job_id", metavar="JOB")
 @_word(Rejection)
 @JSON
-def reject(job_id: str, actor: str, reason: Rejection, note: str | None, json_output: bool) -> None:
+def reject(job_id: str, actor: str, reason: Rejection, note: str | None, second: str | None, json_output: bool) -> None:
     """Block the job JOB for good; pictures that were made for it are deleted."""
     with _reviewer() as reviewer:
-        job = reviewer.reject(job_id, Word(actor, Rejection(reason), note))
+        job = reviewer.reject(job_id, Word(actor, Rejection(reason), _agreed(reviewer, job_id, actor, second, note)))
     _print(job, json_output=json_output)
 
 
@@ -129,6 +131,15 @@ def _reviewer() -> Iterator[Reviewer]:
     policy = load_policy(SafetySettings.from_env().policy)
     with open_database(check_database, check_schema) as database:
         yield Reviewer(ReviewStore(database), policy)
+
+
+def _agreed(reviewer: Reviewer, job_id: str, actor: str, second: str | None, note: str | None) -> str | None:
+    """The note, with who agreed. Raises UsageError where two have to decide and one did."""
+    verdict = Verdict.from_dict(reviewer.store.get(job_id).safety)
+    severity = max((finding.severity for finding in verdict.findings), default=0)
+    if reviewer.policy.review.needs_two("held", severity) and second in (None, actor):
+        raise click.UsageError(f"Two people decide what is of severity {severity}: name the other with --second.")
+    return note if second is None else f"{note or ''} (Agreed by {second}.)".strip()
 
 
 def _print(job: Job, *, json_output: bool) -> None:

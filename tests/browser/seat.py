@@ -70,5 +70,7 @@ def shot(page: Page, name: str) -> None:
     for picture in page.locator("img").all():
         expect(picture).to_have_js_property("complete", True)
     DOCS.mkdir(exist_ok=True)
+    page.evaluate("scrollTo(0, 0)")
     taken = Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("RGB")
-    taken.quantize(256, dither=Image.Dither.FLOYDSTEINBERG).save(DOCS / f"{name}.png", optimize=True)
+    # By the spread of colours and not by how often each is there: a button keeps its own beside large pictures.
+    taken.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(DOCS / f"{name}.png", optimize=True)

@@ -87,9 +87,10 @@ def sealed(console: Console, name: str) -> None:
 
 def just_decided(console: Console, seat: Seat) -> str:
     """The queues after a decision, with more that waits."""
+    done = decided(console, seat.name)
     for severity in (4, 4, 6):
         console.office.held_request(severity)
-    return f"?done={decided(console, seat.name).id}"
+    return f"?done={done.id}"
 
 
 def signed_out(_console: Console, seat: Seat) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,19 @@ def test_what_lies_in_quarantine_can_be_looked_at_and_is_gone_from_a_rejected_jo
     )
     done = told(admin("review", "reject", job.id, *WORD, "no_consent", "--json"))
     assert (done["status"], done["safety"]["action"], done["images"]) == ("blocked", "block", 0)
+
+
+def test_the_gravest_take_two_here_too(admin: Admin, desk: Desk) -> None:
+    grave = replace(FOUND, category="ncii_nudify", severity=6)
+    job = desk.submit(**HELD | {"safety": Verdict.of("p@1.0.0", [grave]).audit_dict()})
+    for alone in ([], ["--second", "ada"]):
+        done = admin("review", "reject", job.id, *WORD, "unlawful", *alone)
+        assert (done.exit_code, "Two people decide" in done.stderr) == (2, True)
+    assert (
+        told(admin("review", "reject", job.id, *WORD, "unlawful", "--second", "bea", "--json"))["status"] == "blocked"
+    )
+    (shown,) = told(admin("audit", "show", job.id, "--json"))
+    assert shown["prompts"]["note"] == "(Agreed by bea.)"
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from producer.api.views import job_view
 from producer.webhooks.payload import MAX_BYTES, job_payload
+from safety.statement import Statement, stated
 from storage.job import Job, JobState, Priority, ResultImage
 from storage.params import MAX_PROMPT_CHARS, InpaintParams
 
@@ -52,6 +53,14 @@ def test_it_is_the_job_as_the_api_shows_it() -> None:
     assert (said["type"], said["timestamp"]) == ("job.succeeded", "2026-11-22T12:00:00.005Z")
     assert said["data"] == job_view(job(), None).model_dump(mode="json")
     assert "secret" not in text
+
+
+def test_a_refusal_brings_its_statement_of_reasons_however_much_was_found() -> None:
+    made = Statement("refused", "r", "c", ("d" * 500,), "policy", "p@1", AT)
+    safety = stated({"action": "block", "policy": "p@1", "findings": [FINDING] * 200}, made)
+    said = json.loads(job_payload("job.blocked", AT, job(state=JobState.BLOCKED, images=(), safety=safety)))
+    assert said["data"]["safety"]["statement"]["text"] == made.text
+    assert "safety.findings" in said["data"]["shortened"]
 
 
 @given(
