@@ -18,14 +18,19 @@ from producer.api.batch_stream import CODE as BATCHES_FULL
 from producer.api.detect import Examiners
 from producer.api.last_resort import LastResort
 from producer.api.limits import BodyLimit
+from producer.api.lookups import Lookups
 from producer.api.openapi import openapi
 from producer.api.resources import IDENTITY, include
 from producer.api.streams import Streams
+from producer.api.submitting import Submitting
 from producer.api.timing import Timed
+from producer.api.waiting import Waiting
 from producer.console.app import create_console
 from producer.console.try_page import create_try
 from producer.dialects.doors import DIALECTS, open_doors
+from producer.live import Ear
 from producer.places import Places
+from producer.pulse import Pulse
 from producer.services import Services
 from producer.settings import TryPage
 
@@ -52,12 +57,7 @@ def create_app(services: Services) -> FastAPI:
         redoc_url=None,
         static_url="/docs/assets",
     )
-    app.state.services = services
-    app.state.streams = Streams(services)
-    app.state.strangers = AddressLimit(services.settings.public_detect_per_minute)
-    app.state.examiners = Examiners()
-    app.state.downloads = Places("downloads", MOST_DOWNLOADS, MOST_DOWNLOADS_A_TENANT, code=BATCHES_FULL, seconds=5.0)
-    app.state.batches = Places("batches", MOST_BATCHES, MOST_BATCHES_A_TENANT, code=BATCHES_FULL, seconds=5.0)
+    _share(app, services)
     larger = {batches.router.prefix: services.settings.max_batch_bytes}
     app.add_middleware(BodyLimit, limit=services.settings.max_body_bytes, larger=larger)
     app.add_middleware(LastResort)
@@ -75,6 +75,20 @@ def create_app(services: Services) -> FastAPI:
     app.add_middleware(Timed, prefixes=[dialect.prefix for dialect in DIALECTS])
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]
     return app
+
+
+def _share(app: FastAPI, services: Services) -> None:
+    """What the requests of this process have in common."""
+    lookups, pulse = Lookups(services.reader, services.outlook), Pulse(Ear(services.redis_url), services.reader.beats)
+    app.state.services = services
+    app.state.lookups = lookups
+    app.state.submitting = Submitting(services.submitter, services.submissions, services.outlook)
+    app.state.waiting = Waiting(lookups, pulse)
+    app.state.streams = Streams(services.settings, lookups, pulse)
+    app.state.strangers = AddressLimit(services.settings.public_detect_per_minute)
+    app.state.examiners = Examiners()
+    app.state.downloads = Places("downloads", MOST_DOWNLOADS, MOST_DOWNLOADS_A_TENANT, code=BATCHES_FULL, seconds=5.0)
+    app.state.batches = Places("batches", MOST_BATCHES, MOST_BATCHES_A_TENANT, code=BATCHES_FULL, seconds=5.0)
 
 
 class Server(uvicorn.Server):
