@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import cast
 
 import uvicorn
 from fastapi import FastAPI
@@ -25,6 +27,7 @@ from producer.api.streams import Streams
 from producer.api.submitting import Submitting
 from producer.api.timing import Timed
 from producer.api.waiting import Waiting
+from producer.api.wire import Wire
 from producer.console.app import create_console
 from producer.console.try_page import create_try
 from producer.dialects.doors import DIALECTS, open_doors
@@ -59,7 +62,8 @@ def create_app(services: Services) -> FastAPI:
     )
     _share(app, services)
     larger = {batches.router.prefix: services.settings.max_batch_bytes}
-    app.add_middleware(BodyLimit, limit=services.settings.max_body_bytes, larger=larger)
+    settings = services.settings
+    app.add_middleware(BodyLimit, limit=settings.max_body_bytes, larger=larger, most=settings.max_held_bytes)
     app.add_middleware(LastResort)
     faults.install(app)
     include(app)
@@ -92,11 +96,21 @@ def _share(app: FastAPI, services: Services) -> None:
 
 
 class Server(uvicorn.Server):
-    """Ends the event streams before it waits for requests to end: those would last as long as their jobs."""
+    """Ends what is too slow; and at a stop the event streams, before it waits for requests to end: those would last as
+    long as their jobs.
+    """
 
     def __init__(self, config: uvicorn.Config, streams: Streams) -> None:
         super().__init__(config)
         self._streams = streams
+
+    async def on_tick(self, counter: int) -> bool:
+        """Called ten times a second; looks at every connection once."""
+        if counter % 10 == 0:
+            now = asyncio.get_running_loop().time()
+            for connection in list(self.server_state.connections):
+                cast(Wire, connection).look(now)
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Called once, when the server has been told to stop."""
@@ -111,6 +125,8 @@ def server(services: Services) -> Server:
         app,
         host=services.settings.host,
         port=services.settings.port,
+        http=Wire,
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,

@@ -10,6 +10,7 @@ import structlog
 from starlette.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
+from producer.api.limits import let_go
 from producer.api.streams import Streams
 from producer.api.wording import NATIVE, Wording
 from producer.live import Watch
@@ -62,6 +63,7 @@ class EventStream(StreamingResponse):
             async with asyncio.timeout(STUCK_SECONDS):
                 await send(message)
 
+        let_go(scope)
         with self._streams.opened(self._job) as self._watch, contextlib.suppress(TimeoutError):
             await super().__call__(scope, receive, send_in_time)
 

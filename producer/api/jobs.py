@@ -21,9 +21,10 @@ from producer.api.views import JobList, JobView, job_view
 from producer.errors import Refusal
 from producer.order import Order
 from producer.services import Services
+from storage.intake import Submitted
 from storage.job import Job
 from storage.job_reader import JobFilter
-from storage.outlook import Foreseen
+from storage.outlook import Expectation, Foreseen
 from storage.retention_store import ended_job
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -74,13 +75,9 @@ async def submit(request: Request, query: Annotated[SubmitQuery, Query()], princ
     As a form, `image` and `mask` are files, `output` and `metadata` are JSON, everything else is text.
     """
     services, copies = services_of(request), Copies(request)
-    read, small = await _reading(request)
     if query.dry_run:
-        rehearsed = await run_in_threadpool(lambda: dry_run(services, principal.tenant_id, read()))
-        return Response(rehearsed.model_dump_json(), media_type="application/json")
-    submitted, ahead = await submitting_of(request).submit(
-        principal.tenant_id, lambda: copies.mark(read()), small=small
-    )
+        return await _rehearsed(request, services, principal.tenant_id)
+    submitted, ahead = await _submitted(request, copies, principal.tenant_id)
     job = submitted.job
     answer = await copies.kept(services, job.tenant_id) if submitted.replayed else None
     if answer is None:
@@ -131,11 +128,24 @@ def erase(principal: MaySubmit, job_id: JobId, services: ServicesDep, response: 
     return _view(services, services.reader.get(job_id, principal.tenant_id))
 
 
+async def _rehearsed(request: Request, services: Services, tenant_id: str) -> Response:
+    read, _ = await _reading(request)
+    rehearsed = await run_in_threadpool(lambda: dry_run(services, tenant_id, read()))
+    return Response(rehearsed.model_dump_json(), media_type="application/json")
+
+
+async def _submitted(request: Request, copies: Copies, tenant_id: str) -> tuple[Submitted, Expectation | None]:
+    # A function by itself, so that pictures need no room while their job is waited for.
+    read, small = await _reading(request)
+    return await submitting_of(request).submit(tenant_id, lambda: copies.mark(read()), small=small)
+
+
 async def _reading(request: Request) -> tuple[Callable[[], Order], bool]:
     """How to read the order in the body, and whether that is done in no time; it is for a thread all the same."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type == "application/json":
-        body = await request.body()
+        # Not request.body(), which would keep it for as long as the answer takes.
+        body = b"".join([part async for part in request.stream()])
         return partial(order_from_json, body), len(body) <= SMALL_BODY
     if media_type == "multipart/form-data":
         return partial(order_from_form, await read_form(request)), False

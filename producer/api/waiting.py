@@ -6,6 +6,7 @@ import asyncio
 
 from fastapi import Request
 
+from producer.api.limits import let_go
 from producer.api.lookups import Lookups
 from producer.live import Watch
 from producer.pulse import Pulse
@@ -32,6 +33,7 @@ class Waiting:
         until = now() + seconds
         if seconds <= 0 or _is_settled(found.job):
             return found
+        let_go(request.scope)
         with self._pulse.watching(found.job.id) as watch:
             gone = asyncio.create_task(_hang_up(request, watch))
             try:
