@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from anyio import CapacityLimiter, to_thread
-from fastapi.concurrency import run_in_threadpool
 
 from producer.order import FileRef, Order
 from producer.submit import Submitter
@@ -20,6 +19,8 @@ from storage.outlook import Expectation, Outlook
 from storage.submissions import Submissions
 
 JUDGES = 2
+# They may wait for slow hosts and for room for large pictures; other requests need threads as well.
+OTHERS = 24
 
 
 class Submitting:
@@ -33,6 +34,7 @@ class Submitting:
         # One transaction at a time, so that the next one is large: submits of a tenant take turns anyway.
         self._stored: Together[str, tuple[Answer, Expectation | None]] = Together(self._store, at_once=1)
         self._judges: CapacityLimiter | None = None
+        self._others: CapacityLimiter | None = None
 
     async def submit(
         self, tenant_id: str, order_of: Callable[[], Order], *, small: bool
@@ -40,12 +42,13 @@ class Submitting:
         """As Submitter.submit, with what awaits the job, and raises the same. `order_of` reads the order; `small`:
         in no time.
         """
-        if not small:
-            return await run_in_threadpool(lambda: self._alone(tenant_id, order_of()))
         self._judges = self._judges or CapacityLimiter(JUDGES)
+        self._others = self._others or CapacityLimiter(OTHERS)
+        if not small:
+            return await to_thread.run_sync(lambda: self._alone(tenant_id, order_of()), limiter=self._others)
         found = await to_thread.run_sync(self._prepared, tenant_id, order_of, limiter=self._judges)
         if isinstance(found, Order):
-            return await run_in_threadpool(self._alone, tenant_id, found)
+            return await to_thread.run_sync(self._alone, tenant_id, found, limiter=self._others)
         self._news[found.id] = found
         answer, ahead = await self._stored(found.id) or (LookupError(found.id), None)
         if isinstance(answer, Exception):
