@@ -171,8 +171,11 @@ def declared(*codes: str) -> dict[int | str, dict[str, Any]]:
         "key_invalid",
         "scope_missing",
         *codes,
+        "request_too_slow",
         "too_many_requests",
+        "headers_too_large",
         "internal",
+        "server_busy",
         "storage_unavailable",
     ):
         entry = CODES[code]

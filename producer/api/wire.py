@@ -56,12 +56,13 @@ class Wire(HttpToolsProtocol):
             return
         in_head = self._coming == "head"
         super().data_received(data)
+        if self._is_refused:
+            return
         if self._coming is None and (self.cycle is None or self.cycle.response_complete):
             self._await("head")  # of line breaks alone the parser makes no request
-        if in_head and self._coming == "head":
-            self._head_bytes += len(data)
-            if self._head_bytes > MOST_HEAD_BYTES:
-                self._refuse("headers_too_large")
+        self._head_bytes += len(data) if in_head and self._coming == "head" else 0
+        if self._head_bytes > MOST_HEAD_BYTES:
+            self._refuse("headers_too_large")
 
     def on_message_begin(self) -> None:
         """The first byte of a request."""
