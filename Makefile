@@ -9,11 +9,12 @@ FAULTS ?= 12
 SEED ?=
 MINUTES ?= 30
 ENGINE ?= null
+CASES ?= 5000
 
 # Images of Python often set it, and then every program that is started here would compile all of its modules again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test chaos soak upgrade-check bench-queue bench-engine bench-watermark openapi alerts check format install clean
+.PHONY: demo test chaos soak upgrade-check fuzz load bench-queue bench-engine bench-watermark openapi alerts check format install clean
 
 demo: $(INSTALLED)  ## start everything embedded, run real jobs, show a table and a contact sheet
 	HF_HUB_OFFLINE=1 $(BIN)/python -m producer.demo
@@ -30,6 +31,13 @@ soak: $(INSTALLED)  ## steady work with a fault a minute, watched for what grows
 
 upgrade-check: $(INSTALLED)  ## an older version beside today's on one database: make upgrade-check OLD=<git ref>
 	HF_HUB_OFFLINE=1 $(BIN)/python -m tests.upgrade_check $(OLD)
+
+fuzz: $(INSTALLED)  ## requests made up from the OpenAPI document: make fuzz CASES=20000, or SEED=7 for others
+	HF_HUB_OFFLINE=1 $(BIN)/python -m tests.fuzz --cases $(CASES) $(if $(SEED),--seed $(SEED))
+
+load: $(INSTALLED)  ## submits beside a bare route, status reads, 2,000 waiters; then 10,000 jobs in one request
+	$(BIN)/python -m bench.api_load
+	$(BIN)/python -m bench.api_bulk
 
 bench-queue: $(INSTALLED)  ## the queue beside Celery and procrastinate
 	$(BIN)/python -m pip install --quiet -c constraints.txt --group bench

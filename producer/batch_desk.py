@@ -70,7 +70,7 @@ class BatchDesk:
         """Words and picture apart, for each comes again with other companions."""
         wording = (params.prompt, params.prompt_syntax)
         words = self._words.get(wording, lambda: self._plain.conduct.words(tenant_id, params))
-        picture = self._prints.get(image.sha256, lambda: self._plain.conduct.picture(tenant_id, image.data))
+        picture = self._prints.get(image.sha256, lambda: self._plain.conduct.picture(tenant_id, image.sha256))
         return Imprint(words, picture)
 
     def past(self, tenant_id: str, user: str | None) -> Past:  # noqa: ARG002

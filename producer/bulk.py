@@ -14,7 +14,7 @@ import structlog
 
 from producer.batch_desk import AHEAD, BatchDesk
 from producer.fingerprint import fingerprint_of
-from producer.inputs import Input, missing
+from producer.inputs import missing
 from producer.metrics import count_accepted
 from producer.order import Order
 from producer.submit import Submitter
@@ -52,13 +52,13 @@ class Outcome:
 
 @dataclass(slots=True)
 class _Place:
-    """A line on its way; `pictures` are those that are stored for it alone."""
+    """A line on its way; `keys` are those of the pictures that are stored for it alone."""
 
     line: Line
     fingerprint: str = ""
     new: NewJob | None = None
     answer: Answer | None = None
-    pictures: list[Input] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
     putting: Future[None] | None = None
 
 
@@ -158,7 +158,7 @@ class Bulk:
         place.new = new
         self._desk.note(new)
         if pictures := missing(draft.inputs, kept):
-            place.pictures = [replace(picture, data=b"") for picture in pictures]
+            place.keys = [picture.stored_key for picture in pictures]
             place.putting = self._executor.submit(self._submitter.shelf.put, pictures)
 
     def _settle(self, place: _Place) -> None:
@@ -174,7 +174,7 @@ class Bulk:
 
     def _drop(self, places: Sequence[_Place]) -> None:
         for place in places:
-            self._submitter.shelf.drop(place.pictures)
+            self._submitter.shelf.drop(place.keys)
 
     def _announce(self, answers: Sequence[Answer]) -> None:
         made = [answer.job for answer in answers if isinstance(answer, Submitted)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import structlog
 
@@ -26,10 +26,15 @@ from storage.also import Row
 from storage.emphasis import shown
 from storage.job import NewJob
 from storage.params import InpaintParams, PromptSyntax
+from storage.recent import Recent
 from storage.strike import Gate
 from storage.strike_store import Past, StrikeStore, strike_row
 
 log = structlog.get_logger(__name__)
+
+# A caller's past is looked at with each of its requests. A strike that another process notes counts this much later.
+PAST_SECONDS = 1.0
+MOST_PASTS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,7 @@ class Conduct:
     strikes: StrikeStore
     policy: Policy
     secret: str
+    recent: Recent[tuple[str, str | None], Past] = field(default_factory=lambda: Recent(MOST_PASTS, PAST_SECONDS))
 
     def words(self, tenant_id: str, params: InpaintParams) -> str:
         """By what the words of a like request of the same tenant are recognized: see safety.behavior.Imprint.
@@ -48,13 +54,14 @@ class Conduct:
         plain = params.prompt_syntax is PromptSyntax.PLAIN
         return words_of(params.prompt if plain else shown(params.prompt, "")[0], self._key(tenant_id))
 
-    def picture(self, tenant_id: str, data: bytes) -> str:
-        """The same for the bytes of its picture."""
-        return picture_of(data, self._key(tenant_id))
+    def picture(self, tenant_id: str, sha256: str) -> str:
+        """The same for its picture, by the SHA-256 of the bytes in hex."""
+        return picture_of(bytes.fromhex(sha256), self._key(tenant_id))
 
     def past(self, tenant_id: str, user: str | None) -> Past:
         """What is on record of the end-user `user` (a pseudonym), or else of the tenant. Raises DatabaseUnavailable."""
-        return self.pasts(tenant_id, [user])[user]
+        caller = (tenant_id, user)
+        return self.recent.get(caller) or self.recent.put(caller, self.pasts(tenant_id, [user])[user])
 
     def pasts(self, tenant_id: str, users: Collection[str | None]) -> dict[str | None, Past]:
         """The same for several callers of one tenant."""
@@ -88,4 +95,7 @@ class Conduct:
     def strike(self, new: NewJob, verdict: Verdict) -> tuple[Row, ...]:
         """The strike that goes with a request that is refused for its words; nothing for any other."""
         charged = charge(verdict, self.policy.behavior) if verdict.action is Action.BLOCK else None
-        return () if charged is None else (strike_row(new, PROMPT, **asdict(charged)),)
+        if charged is None:
+            return ()
+        self.recent.clear()  # before it is stored: whoever comes next looks again
+        return (strike_row(new, PROMPT, **asdict(charged)),)

@@ -49,9 +49,9 @@ class PlainDesk:
         return self.shelf.take(tenant_id, order.image, order.mask, params)
 
     def imprint(self, tenant_id: str, params: InpaintParams, image: Input) -> Imprint:
-        """Of the words and the picture's bytes."""
-        return Imprint(self.conduct.words(tenant_id, params), self.conduct.picture(tenant_id, image.data))
+        """Of the words and of which picture it is."""
+        return Imprint(self.conduct.words(tenant_id, params), self.conduct.picture(tenant_id, image.sha256))
 
     def past(self, tenant_id: str, user: str | None) -> Past:
-        """Read from SQL."""
+        """Read from SQL a moment ago, or now."""
         return self.conduct.past(tenant_id, user)

@@ -45,5 +45,5 @@ def _print(picture: Input) -> Print:
 
 
 def _seen(picture: Input) -> Print:
-    found = pdq(Image.fromarray(open_picture(picture.data, as_mask=True).rgb))
+    found = pdq(Image.fromarray(open_picture(picture.read(), as_mask=True).rgb))
     return replace(_print(picture), pdq=found.hex, quality=found.quality)

@@ -1,11 +1,14 @@
-"""Hears live news of jobs from Redis and hands them to whoever watches: one connection, no thread, newest only."""
+"""Hears live news of jobs from Redis and hands them to whoever watches: one connection, no thread, newest only.
+
+Whoever watches for the state of a job says which state it knows (Watch.saw); producer/pulse.py compares.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,6 +20,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from storage.broker import REDIS_SECONDS
+from storage.job import Job, JobState
 from storage.live import Live, channel_of, from_message, job_of_channel
 
 log = structlog.get_logger(__name__)
@@ -30,9 +34,15 @@ class Watch:
     """What one watcher has not yet taken: the newest news, and whether SQL is worth a look."""
 
     def __init__(self) -> None:
+        self.seen: tuple[JobState, int, bool] | None = None
+        """State, attempt and wish to cancel that the watcher knows of; None until it has looked."""
         self._news: Live | None = None
         self._look = False
         self._changed = asyncio.Event()
+
+    def saw(self, job: Job) -> None:
+        """Notes how the job stood when the watcher looked."""
+        self.seen = job.state, job.attempt, job.cancel_requested
 
     def hear(self, news: Live | None) -> None:
         """Takes in a message; None says that SQL is worth a look."""
@@ -67,6 +77,17 @@ class Ear:
         self._wanted = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._is_deaf = False
+        self._hears = False
+
+    @property
+    def hears(self) -> bool:
+        """Whether Redis has answered on the connection that there is now."""
+        return self._hears
+
+    @property
+    def watches(self) -> Mapping[str, set[Watch]]:
+        """Who watches, by job."""
+        return self._watches
 
     @contextmanager
     def watching(self, job_id: str) -> Iterator[Watch]:
@@ -99,7 +120,7 @@ class Ear:
             except (RedisError, OSError) as problem:
                 if not self._is_deaf:
                     log.warning("live_news_unheard", error=str(problem))
-                self._is_deaf = True
+                self._is_deaf, self._hears = True, False
                 await asyncio.sleep(TROUBLE_SECONDS)
 
     async def _listen(self) -> None:
@@ -113,8 +134,11 @@ class Ear:
         )
         async with redis, redis.pubsub() as pubsub:
             await redis.ping()
-            self._is_deaf = False
-            await _Line(pubsub).hear(self._watches, self._wanted)
+            self._is_deaf, self._hears = False, True
+            try:
+                await _Line(pubsub).hear(self._watches, self._wanted)
+            finally:
+                self._hears = False
 
 
 class _Line:
@@ -128,10 +152,12 @@ class _Line:
     async def hear(self, watches: dict[str, set[Watch]], wanted: asyncio.Event) -> None:
         """Passes messages on until nobody watches; `wanted` is set whenever `watches` changes."""
         reading: asyncio.Task[Any] | None = None
+        wanted.set()
         try:
             while watches:
-                wanted.clear()
-                await self._subscribe(set(watches))
+                if wanted.is_set():
+                    wanted.clear()
+                    await self._subscribe(set(watches))
                 reading = reading or asyncio.create_task(self._pubsub.get_message(timeout=SILENCE_SECONDS))
                 await _first(reading, wanted)
                 if reading.done():

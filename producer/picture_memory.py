@@ -74,7 +74,7 @@ class PictureMemory:
 
     def _input(self, source: Source, field: str) -> Input:
         if isinstance(source, bytes):
-            return Input(source, key=None)
+            return Input.of(source)
         with self._lock:
             if (found := self._inputs.get(source)) is not None:
                 self._inputs.move_to_end(source)
@@ -90,10 +90,10 @@ class PictureMemory:
         if source in self._inputs:
             return
         self._inputs[source] = read
-        self._held += len(read.data)
+        self._held += read.held
         while self._held > MOST_BYTES and len(self._inputs) > 1:
             _, old = self._inputs.popitem(last=False)
-            self._held -= len(old.data)
+            self._held -= old.held
 
 
 def _check(order: Order, inputs: Inputs) -> _Check:

@@ -11,6 +11,7 @@ from producer.fetching import Fetcher
 from producer.inputs import InputShelf
 from producer.moderation.appeals import Appeals
 from producer.outbound.addresses import AddressGuard
+from producer.recent_files import RecentFiles
 from producer.settings import ProducerSettings
 from producer.shredder import Shredder
 from producer.submit import Submitter
@@ -33,6 +34,7 @@ from storage.mark_store import MarkStore
 from storage.models import ModelDescriptor, load_registry
 from storage.object_store import ObjectStore, open_object_store
 from storage.outlook import Outlook
+from storage.publisher import Publisher
 from storage.retention_store import RetentionStore
 from storage.settings import StorageSettings
 from storage.strike_store import StrikeStore
@@ -52,6 +54,7 @@ class Services:
     database: Database
     objects: ObjectStore
     doorbell: Doorbell
+    publisher: Publisher
     jobs: JobStore
     batches: BatchStore
     submissions: Submissions
@@ -75,6 +78,7 @@ class Services:
     def close(self) -> None:
         """Lets every connection go."""
         self.doorbell.close()
+        self.publisher.close()
         self.database.close()
 
 
@@ -86,11 +90,12 @@ def open_services(storage: StorageSettings, safety: SafetySettings, producer: Pr
     policy = load_policy(safety.policy)
     models = load_registry(storage.sources)
     objects = open_object_store(storage)
-    database = Database(storage.database_url)
-    doorbell = Doorbell(storage.redis_url)
+    doorbell, publisher = Doorbell(storage.redis_url), Publisher(storage.redis_url)
+    database = Database(storage.database_url, publisher.moved)
     submissions, files = Submissions(database), FileStore(database, objects)
     webhooks, guard = WebhookStore(database), AddressGuard(producer.allowed_addresses)
-    shelf = InputShelf(files, objects, producer.max_pixels, policy.marking, _fetcher(guard, producer))
+    recent = RecentFiles()
+    shelf = InputShelf(files, objects, producer.max_pixels, policy.marking, _fetcher(guard, producer), recent)
     conduct = Conduct(StrikeStore(database), policy, producer.user_secret)
     return Services(
         settings=producer,
@@ -98,6 +103,7 @@ def open_services(storage: StorageSettings, safety: SafetySettings, producer: Pr
         database=database,
         objects=objects,
         doorbell=doorbell,
+        publisher=publisher,
         jobs=JobStore(database),
         batches=BatchStore(database),
         submissions=submissions,
@@ -109,7 +115,7 @@ def open_services(storage: StorageSettings, safety: SafetySettings, producer: Pr
         shredder=Shredder(RetentionStore(database), objects),
         keys=KeyStore(database),
         files=files,
-        uploads=Uploads(files, UploadStore(database), objects, producer.max_body_bytes, producer.max_pixels),
+        uploads=Uploads(files, UploadStore(database), objects, producer.max_body_bytes, producer.max_pixels, recent),
         webhooks=webhooks,
         deliveries=DeliveryLog(database),
         guard=guard,

@@ -39,6 +39,9 @@ class ProducerSettings:
         None,
     )
     max_body_bytes: int = setting("INPAINTD_MAX_BODY_BYTES", "largest request body, in bytes", 64 * 1024 * 1024)
+    max_held_bytes: int = setting(
+        "INPAINTD_MAX_HELD_BYTES", "bytes of request bodies that one API process holds at once", 256 * 1024 * 1024
+    )
     max_batch_bytes: int = setting(
         "INPAINTD_MAX_BATCH_BYTES", "the same of `POST /v1/batches`, which is read as it comes", 4 * 1024**3
     )
@@ -113,6 +116,8 @@ class ProducerSettings:
             )
         if not 0 < settings.fetch_seconds < math.inf:
             raise SettingsError("INPAINTD_FETCH_SECONDS must be above 0.")
+        if settings.max_held_bytes < settings.max_body_bytes:
+            raise SettingsError("INPAINTD_MAX_HELD_BYTES must be INPAINTD_MAX_BODY_BYTES or more, or none would fit.")
         settings._check_public_url()
         settings._check_keeping()
         settings._check_addresses()

@@ -105,9 +105,29 @@ class Submitter:
             new = self.new_job(draft, kept.inputs)
             submitted = self.submissions.submit(replace(new, webhook_id=self._webhook_id(tenant_id, order)))
             kept.wanted = not submitted.replayed
-        reach("after_accept")
-        self._announce(submitted, draft.model)
+        self.announce(submitted)
         return submitted
+
+    def prepare(self, tenant_id: str, order: Order) -> NewJob:
+        """The job to be stored for an order that names its pictures by file id; raises as submit() does.
+
+        For a caller who stores many at once; `announce` what becomes of each.
+        """
+        draft = self.draft(tenant_id, order, self.desk)
+        return replace(self.new_job(draft, draft.inputs), webhook_id=self._webhook_id(tenant_id, order))
+
+    def announce(self, submitted: Submitted) -> None:
+        """Says that a job was stored. Returns at once."""
+        reach("after_accept")
+        job = submitted.job
+        log.info(
+            "job_accepted", job_id=job.id, tenant_id=job.tenant_id, state=job.state.value, again=submitted.replayed
+        )
+        if submitted.replayed:
+            return
+        count_accepted(job)
+        if job.state is JobState.QUEUED:
+            self.doorbell.ring(job.params.model, job.id)
 
     def rehearse(self, tenant_id: str, order: Order, outlook: Outlook) -> Rehearsal:
         """What submit() would make of the order now, by the same steps; nothing is stored, sent or held against anyone.
@@ -149,17 +169,6 @@ class Submitter:
             return None
         trace = Trace(tenant_id, fingerprint_of(order), order.idempotency_key, order.is_retry)
         return self.submissions.earlier(trace)
-
-    def _announce(self, submitted: Submitted, model: ModelDescriptor) -> None:
-        job = submitted.job
-        log.info(
-            "job_accepted", job_id=job.id, tenant_id=job.tenant_id, state=job.state.value, again=submitted.replayed
-        )
-        if submitted.replayed:
-            return
-        count_accepted(job)
-        if job.state is JobState.QUEUED:
-            self.doorbell.ring(model.alias, job.id)
 
     def pseudonym(self, tenant_id: str, user: str) -> str:
         """How the tenant's end-user `user` is called in stored jobs."""

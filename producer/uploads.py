@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from producer.errors import Refusal
+from producer.recent_files import RecentFiles
 from storage.errors import FileMissing, ObjectMissing
 from storage.file_store import FileStore, StoredFile
 from storage.object_store import ObjectStore, UploadLink
@@ -39,6 +40,7 @@ class Uploads:
     objects: ObjectStore
     max_bytes: int
     max_pixels: int
+    recent: RecentFiles
 
     def take(self, tenant_id: str, data: bytes) -> StoredFile:
         """A file that came in one request. Raises Refusal for what is no picture."""
@@ -77,6 +79,7 @@ class Uploads:
                 self.objects.delete(upload.key)
                 return
         self.files.delete(file_id, tenant_id)
+        self.recent.forget(file_id)
 
     def _completed(self, upload: Upload) -> StoredFile:
         try:

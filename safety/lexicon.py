@@ -131,7 +131,8 @@ class Lexicons:
         """Notes the hits of one entry whose first word ends before `after`, and of entries that begin with them."""
         name, rest = start
         known = sweep.found[place].setdefault(name, {})
-        for beyond, stop in sweep.ends(after, end, rest):
+        # Most entries are one word, of which there is only one way on.
+        for beyond, stop in sweep.ends(after, end, rest) if rest else ((after, end),):
             if beyond not in known:
                 known[beyond] = stop
                 sweep.hits.append(Hit(name, place, beyond - 1, begin, stop))

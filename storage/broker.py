@@ -9,6 +9,7 @@ from __future__ import annotations
 import queue
 import socket
 import threading
+import time
 
 import structlog
 from celery import Celery
@@ -24,8 +25,10 @@ WORK_TASK = "inpaintd.work"
 REDIS_SECONDS = 2.0
 LONGEST_JOB_SECONDS = 1800
 _WAITING_RINGS = 1000
-# More messages wake nobody: a worker that is awake goes on claiming. So Redis stays small however long the backlog.
-ENOUGH_RINGS = 1000
+# More messages wake nobody: they wait because no slot is free, and a worker that is awake goes on claiming. So Redis
+# stays small however long the backlog, and while it is long a ring costs nothing.
+ENOUGH_RINGS = 64
+ENOUGH_SECONDS = 0.02
 
 
 def queue_of(model: str) -> str:
@@ -78,6 +81,7 @@ class Doorbell:
         self._redis = Redis.from_url(redis_url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS)
         self._rings: queue.Queue[tuple[str, str] | None] = queue.Queue(_WAITING_RINGS)
         self._dropped, self._failed = Repeats(), Repeats()
+        self._enough_until: dict[str, float] = {}
         self._thread = threading.Thread(target=self._run, name="doorbell", daemon=True)
         self._thread.start()
 
@@ -111,6 +115,10 @@ class Doorbell:
 
     def _send(self, model: str, job_id: str) -> None:
         queue_name = queue_of(model)
-        if int(self._redis.llen(queue_name)) < ENOUGH_RINGS:
+        if time.monotonic() < self._enough_until.get(queue_name, 0.0):
+            return
+        if int(self._redis.llen(queue_name)) >= ENOUGH_RINGS:
+            self._enough_until[queue_name] = time.monotonic() + ENOUGH_SECONDS
+        else:
             message = {"model": model, "job_id": job_id}
             self._app.send_task(WORK_TASK, kwargs=message, queue=queue_name, headers={HEADER: WRITES})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,14 @@ from storage.errors import DatabaseUnavailable
 SQLITE_WAIT_SECONDS = 30
 # A machine that freezes inside a transaction keeps its rows locked, and so the reaper waiting, until its session ends.
 FROZEN_SECONDS = 5
+
+
+_MOVED = "inpaintd_moved"
+
+
+def note_moved(connection: sa.Connection, job_ids: list[str]) -> None:
+    """Notes jobs that the transaction moves, so that whoever waits for them can be told once it is committed."""
+    connection.info.setdefault(_MOVED, []).extend(job_ids)
 
 
 class db_now(sa.sql.functions.FunctionElement[Any]):  # noqa: N801  (named like the SQL function it is)
@@ -80,10 +88,14 @@ def _age_sqlite(element: db_age, compiler: Any, **kw: Any) -> str:
 
 
 class Database:
-    """A pool of connections to the one SQL database that a deployment has."""
+    """A pool of connections to the one SQL database that a deployment has.
 
-    def __init__(self, url: str) -> None:
+    `moved` is told the id of each job that was moved by a transaction, after its commit; it must return at once.
+    """
+
+    def __init__(self, url: str, moved: Callable[[str], None] | None = None) -> None:
         self._engine = _make_engine(url)
+        self._moved = moved
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
@@ -91,8 +103,13 @@ class Database:
 
         Raises DatabaseUnavailable.
         """
+        moved: list[str] = []
         with _available(), self._engine.begin() as connection:
+            connection.info[_MOVED] = moved
             yield connection
+        if self._moved is not None:
+            for job_id in moved:
+                self._moved(job_id)
 
     @contextmanager
     def rehearsal(self) -> Iterator[sa.Connection]:

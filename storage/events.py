@@ -8,11 +8,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from storage.database import note_moved
 from storage.ids import new_id
 from storage.outbox import write_batch_deliveries, write_deliveries
 from storage.record_set import insert_all
 from storage.tables import job_events
 from storage.webhook import EVENTS
+
+FIRST_EVENT = "job.queued"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,9 @@ def add_events(connection: sa.Connection, events: Sequence[Event]) -> None:
         for event in events
     ]
     insert_all(connection, job_events, rows)
+    # Nobody can wait yet for a job that is being stored.
+    moved = (event.job_id for event in events if event.attempt or event.type != FIRST_EVENT)
+    note_moved(connection, [job_id for job_id in moved if job_id is not None])
     told = [event for event in events if event.type in EVENTS]
     write_deliveries(connection, [event.id for event in told if event.batch_id is None])
     write_batch_deliveries(connection, [event.id for event in told if event.batch_id is not None])

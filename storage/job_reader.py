@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -36,6 +37,25 @@ class JobPage:
 
     jobs: tuple[Job, ...]
     next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A job and its history, oldest first."""
+
+    job: Job
+    history: list[JobEvent]
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """How a job stands, in a few numbers."""
+
+    state: JobState
+    attempt: int
+    cancel_requested: bool
+    step: int
+    steps: int
 
 
 class JobReader:
@@ -70,6 +90,12 @@ class JobReader:
             rows = connection.execute(sa.select(jobs).where(mine).order_by(jobs.c.id).limit(limit)).all()
         return [job_of(row) for row in rows]
 
+    def beats(self, ids: Iterable[str]) -> dict[str, Beat]:
+        """How the jobs with these ids stand, whoever's they are."""
+        with self._database.reading() as connection:
+            found = connection.execute(_BEATS, {"ids": list(ids)}).all()
+        return {row.id: Beat(JobState(row.state), *row[2:]) for row in found}
+
     def due(self) -> dict[str, str]:
         """For each model alias with a job that could start now, the id of such a job: what the keeper rings for.
 
@@ -86,9 +112,31 @@ class JobReader:
     def events(self, job_id: str, tenant_id: str) -> list[JobEvent]:
         """The job's history, oldest first: by the database's clock, because ids are made by many machines."""
         mine = sa.and_(job_events.c.job_id == job_id, job_events.c.tenant_id == tenant_id)
-        history = sa.select(job_events).where(mine).order_by(job_events.c.at, job_events.c.id)
         with self._database.reading() as connection:
-            return [event_of(row) for row in connection.execute(history)]
+            return [event_of(row) for row in connection.execute(_history(mine))]
+
+    def stories(self, ids: Iterable[str]) -> dict[str, Story]:
+        """The jobs with these ids and their histories, whoever's they are."""
+        wanted = {"ids": list(ids)}
+        with self._database.reading() as connection:
+            stories = {row.id: Story(job_of(row), []) for row in connection.execute(_JOBS, wanted)}
+            # Read after the jobs, so that no job is further than its history.
+            for row in connection.execute(_HISTORIES, wanted):
+                if row.job_id in stories:
+                    stories[row.job_id].history.append(event_of(row))
+        return stories
+
+
+def _history(which: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    return sa.select(job_events).where(which).order_by(job_events.c.at, job_events.c.id)
+
+
+# Built once: putting statements together costs more than running them.
+_IDS: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
+_JOBS = sa.select(jobs).where(jobs.c.id.in_(_IDS))
+_BEAT = (jobs.c.id, jobs.c.state, jobs.c.attempt, jobs.c.cancel_requested, jobs.c.step, jobs.c.steps)
+_BEATS = sa.select(*_BEAT).where(jobs.c.id.in_(_IDS))
+_HISTORIES = _history(job_events.c.job_id.in_(_IDS))
 
 
 def waiting_aliases(connection: sa.Connection) -> Iterator[str]:

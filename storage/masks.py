@@ -61,11 +61,7 @@ def _image_alpha(image: Picture, params: InpaintParams) -> NDArray[np.uint8]:
 
 def _mask_levels(mask: Picture, image: Picture, params: InpaintParams) -> NDArray[np.uint8]:
     if (mask.width, mask.height) != (image.width, image.height):
-        raise _error(
-            "mask_size_mismatch",
-            f"The mask is {mask.width}x{mask.height} pixels and the image {image.width}x{image.height}: "
-            "send a mask of the image's size.",
-        )
+        raise mask_size_mismatch((mask.width, mask.height), (image.width, image.height))
     if params.mask_channel is MaskChannel.ALPHA:
         if mask.alpha is None:
             raise _error("mask_alpha_missing", "The mask has no alpha channel: set mask_channel to luma or auto.")
@@ -74,6 +70,12 @@ def _mask_levels(mask: Picture, image: Picture, params: InpaintParams) -> NDArra
         return mask.alpha
     # ITU-R BT.601 in fixed point; a grey pixel keeps its value exactly.
     return np.asarray(Image.fromarray(mask.rgb).convert("L"))
+
+
+def mask_size_mismatch(mask: tuple[int, int], image: tuple[int, int]) -> PictureError:
+    """The error for a mask of another size than its image; both (width, height) in pixels."""
+    sizes = f"The mask is {mask[0]}x{mask[1]} pixels and the image {image[0]}x{image[1]}"
+    return _error("mask_size_mismatch", f"{sizes}: send a mask of the image's size.")
 
 
 def _error(code: str, message: str) -> PictureError:

@@ -13,7 +13,9 @@ from storage.database import Database, db_now
 from storage.forecasts import recent_errors
 from storage.job import Job, JobState
 from storage.pace import Pace, Run, pace_of
-from storage.places import Place, places
+from storage.places import Place
+from storage.queue_places import QueuePlaces
+from storage.rows import job_of
 from storage.tables import jobs
 
 # How long a process goes on with what it has read; one reading costs a few hundred entries of an index.
@@ -38,6 +40,14 @@ class Expectation:
 
 
 @dataclass(frozen=True, slots=True)
+class Foreseen:
+    """A job and what awaits it; None unless it is queued."""
+
+    job: Job
+    ahead: Expectation | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Reading:
     paces: Mapping[str, Pace]
     errors: Mapping[str, float]
@@ -53,6 +63,7 @@ class Outlook:
         self._fresh_seconds = fresh_seconds
         self._clock = clock
         self._read: tuple[float, _Reading] | None = None
+        self._places = QueuePlaces()
 
     def of(self, some: Sequence[Job]) -> dict[str, Expectation]:
         """What awaits those of `some` that are queued, by id, in one query. Raises DatabaseUnavailable."""
@@ -61,9 +72,21 @@ class Outlook:
         with self._database.reading() as connection:
             return self.within(connection, some)
 
+    def foreseen(self, ids: Sequence[str]) -> dict[str, Foreseen]:
+        """The jobs with these ids, whoever's they are: the caller has to hold the tenant against them.
+
+        Raises DatabaseUnavailable.
+        """
+        with self._database.reading() as connection:
+            found = [job_of(row) for row in connection.execute(_JOBS, {"ids": list(ids)})]
+            ahead = self.within(connection, found)
+        return {job.id: Foreseen(job, ahead.get(job.id)) for job in found}
+
     def within(self, connection: sa.Connection, some: Sequence[Job]) -> dict[str, Expectation]:
         """The same, as the transaction of `connection` sees it."""
-        found = places(connection, some)
+        found = self._places.of(connection, some)
+        if not found:
+            return {}
         reading = self._reading(connection)
         return {job.id: _expectation(job, found[job.id], reading) for job in some if job.id in found}
 
@@ -72,6 +95,9 @@ class Outlook:
         if self._read is None or self._clock() - self._read[0] > self._fresh_seconds:
             self._read = (self._clock(), _Reading(recent_paces(connection), recent_errors(connection)))
         return self._read[1]
+
+
+_JOBS = sa.select(jobs).where(jobs.c.id.in_(sa.bindparam("ids", expanding=True)))
 
 
 def recent_paces(connection: sa.Connection) -> dict[str, Pace]:

@@ -5,7 +5,7 @@ The codes of PictureError:
 - image_empty: the file has no bytes
 - image_type_unsupported: not a PNG, JPEG or WebP
 - image_truncated: the file ends too early
-- image_corrupt: the file is whole but does not decode
+- image_corrupt: the file is whole but does not decode, or not within reason
 - image_too_large: more pixels, or a longer side, than the service takes
 - image_animated: more than one frame
 - image_mode_unsupported: CMYK, or 16 bits a channel
@@ -21,12 +21,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from storage.elbow_room import ElbowRoom
 from storage.errors import StorageError
 from storage.picture_metadata import upright_exif, upright_xmp
 
 MAX_PIXELS = 50_000_000
 # WebP, which may be asked for as the output format, cannot hold a longer side.
 MAX_SIDE = 16_383
+# A progressive JPEG has about ten. Each costs a pass over all pixels, however few bytes it has.
+MAX_SCANS = 100
+# While it is unpacked, a pixel takes about ten bytes.
+_ROOM = ElbowRoom(64_000_000)
 
 _PILLOW_FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP"}
 _MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA"})
@@ -83,7 +88,8 @@ class Picture:
 def open_picture(data: bytes, *, as_mask: bool = False, max_pixels: int = MAX_PIXELS) -> Picture:
     """Decode a PNG, JPEG or WebP file completely and turn it upright by its EXIF orientation.
 
-    Sizes are judged from the header, before any pixel is decoded. A mask may also be a grey PNG of 16 bits, which
+    Sizes are judged from the header, before any pixel is decoded; for that, threads wait for each other where their
+    pictures are large. A mask may also be a grey PNG of 16 bits, which
     is read as 8. Of a JPEG that holds several pictures (MPO, HDR gain maps) the first is read. Raises PictureError
     and nothing else, whatever the bytes are.
     """
@@ -95,8 +101,10 @@ def open_picture(data: bytes, *, as_mask: bool = False, max_pixels: int = MAX_PI
             _check_kind(image, field)
             if not _is_whole(data, content_type):
                 raise _damaged(data, content_type, field)
-            image.load()
-            return _decoded(image, content_type)
+            _check_scans(data, content_type, field)
+            with _ROOM.taken(image.width * image.height):
+                image.load()
+                return _decoded(image, content_type)
     except PictureError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -126,6 +134,12 @@ def _is_whole(data: bytes, content_type: str) -> bool:
     if content_type == "image/jpeg":
         return b"\xff\xd9" in data
     return int.from_bytes(data[4:8], "little") + 8 <= len(data)
+
+
+def _check_scans(data: bytes, content_type: str, field: str) -> None:
+    if content_type == "image/jpeg" and data.count(b"\xff\xda") > MAX_SCANS:
+        message = f"The {field} is a JPEG file of more than {MAX_SCANS} scans: save it again and send that."
+        raise PictureError("image_corrupt", message, field)
 
 
 def _damaged(data: bytes, content_type: str, field: str) -> PictureError:

@@ -35,7 +35,12 @@ def places(connection: sa.Connection, some: Sequence[Job]) -> dict[str, Place]:
     # Read first and not as part of the walk: the planner must know how short the walk is.
     ends = sa.select(jobs.c.model_alias, sa.func.max(jobs.c.fair_key).label("last")).where(jobs.c.id.in_(queued))
     last = {row.model_alias: row.last for row in connection.execute(ends.group_by(jobs.c.model_alias))}
-    rows = connection.execute(_walk(queued, last))
+    return places_up_to(connection, queued, last)
+
+
+def places_up_to(connection: sa.Connection, ids: Sequence[str], last: Mapping[str, float]) -> dict[str, Place]:
+    """The places of the jobs `ids`, of which none has a fair key beyond `last`, which is by model alias."""
+    rows = connection.execute(_walk(ids, last))
     return {row.id: Place(row.position, row.rows_ahead) for row in rows}
 
 

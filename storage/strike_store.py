@@ -44,10 +44,22 @@ def recent_strikes(
     connection: sa.Connection, tenant_id: str, user: str | None, window_seconds: float, limit: int
 ) -> list[Strike]:
     """The newest strikes of an end-user, or of the tenant where it named none, newest first; read from one index."""
-    theirs = strikes.c.user.is_(None) if user is None else strikes.c.user == user
-    mine = sa.and_(strikes.c.tenant_id == tenant_id, theirs, _COUNTS, strikes.c.at > db_now(-window_seconds))
-    newest = sa.select(strikes, _NOW).where(mine).order_by(strikes.c.at.desc()).limit(limit)
-    return [_strike(row) for row in connection.execute(newest)]
+    theirs = {"tenant": tenant_id, "window": -window_seconds, "most": limit}
+    if user is None:
+        return [_strike(row) for row in connection.execute(_OF_TENANT, theirs)]
+    return [_strike(row) for row in connection.execute(_OF_USER, theirs | {"user": user})]
+
+
+def _newest(what: sa.Select[Any], *conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    since = db_now(sa.bindparam("window", type_=sa.Float))
+    recent = sa.and_(strikes.c.tenant_id == sa.bindparam("tenant"), *conditions, _COUNTS, strikes.c.at > since)
+    return what.where(recent).order_by(strikes.c.at.desc()).limit(sa.bindparam("most", type_=sa.Integer))
+
+
+# Built once: putting statements together costs more than running them.
+_OF_TENANT = _newest(sa.select(strikes, _NOW), strikes.c.user.is_(None))
+_OF_USER = _newest(sa.select(strikes, _NOW), strikes.c.user == sa.bindparam("user"))
+_STRUCK = _newest(sa.select(strikes.c.job_id))
 
 
 def struck_users(connection: sa.Connection, tenant_id: str, users: Collection[str], window_seconds: float) -> set[str]:
@@ -131,9 +143,8 @@ class StrikeStore:
 
 
 def _run(connection: sa.Connection, tenant_id: str, window_seconds: float, count: int, requests: int) -> int | None:
-    recent = sa.and_(strikes.c.tenant_id == tenant_id, _COUNTS, strikes.c.at > db_now(-window_seconds))
-    newest = sa.select(strikes.c.job_id).where(recent).order_by(strikes.c.at.desc()).limit(count)
-    struck: Sequence[str] = connection.scalars(newest).all()
+    theirs = {"tenant": tenant_id, "window": -window_seconds, "most": count}
+    struck: Sequence[str] = connection.scalars(_STRUCK, theirs).all()
     if len(struck) < count:
         return None
     # Ids sort by time, so that the run is a stretch of one index. It is followed only as far as it matters.

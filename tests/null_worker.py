@@ -28,13 +28,13 @@ from storage.database import Database
 from storage.job_store import JobStore
 from storage.lease_store import LeaseStore
 from storage.object_store import open_object_store
+from storage.publisher import Publisher
 from storage.settings import StorageSettings
 from tests.calm import calm_sources
 from tests.unit.engine.fake_runner import FakeTrajectory
 from worker.engine.engine import Engine
 from worker.engine.protocol import Runner
 from worker.engine.request import InpaintRequest, Pixels
-from worker.publisher import Publisher
 from worker.settings import WorkerSettings
 from worker.station import build, run
 from worker.tools import ServedModel, Tools

@@ -14,6 +14,7 @@ from storage.database import Database
 from storage.job_store import JobStore
 from storage.lease_store import LeaseStore
 from storage.object_store import open_object_store
+from storage.publisher import Publisher
 from storage.settings import StorageSettings
 from worker.classifiers import OnEngine, open_added
 from worker.engine.devices import pick_device
@@ -21,7 +22,6 @@ from worker.engine.engine import Engine
 from worker.engine_room import open_engine
 from worker.models import LoadedModel, load_model
 from worker.preview import Previewer
-from worker.publisher import Publisher
 from worker.settings import WorkerSettings
 from worker.sources import open_sources
 from worker.tools import ServedModel, Tools

@@ -17,8 +17,8 @@ from safety.policy import Policy
 from safety.verdict import Action
 from storage.job import Job
 from storage.live import Live
+from storage.publisher import Publisher
 from worker.engine.request import Pixels
-from worker.publisher import Publisher
 
 log = structlog.get_logger(__name__)
 

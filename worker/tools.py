@@ -15,9 +15,9 @@ from storage.database import Database
 from storage.job_store import JobStore
 from storage.lease_store import LeaseStore
 from storage.object_store import ObjectStore
+from storage.publisher import Publisher
 from worker.engine.engine import Engine
 from worker.preview import Previewer
-from worker.publisher import Publisher
 
 
 @dataclass(frozen=True, slots=True)

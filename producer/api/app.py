@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import cast
 
 import uvicorn
 from fastapi import FastAPI
@@ -18,15 +20,21 @@ from producer.api.batch_stream import CODE as BATCHES_FULL
 from producer.api.detect import Examiners
 from producer.api.last_resort import LastResort
 from producer.api.limits import BodyLimit
+from producer.api.lookups import Lookups
 from producer.api.openapi import openapi
 from producer.api.resources import IDENTITY, include
 from producer.api.streams import Streams
+from producer.api.submitting import Submitting
 from producer.api.timing import Timed
 from producer.api.trace_context import TraceContext
+from producer.api.waiting import Waiting
+from producer.api.wire import Wire
 from producer.console.app import create_console
 from producer.console.try_page import create_try
 from producer.dialects.doors import DIALECTS, open_doors
+from producer.live import Ear
 from producer.places import Places
+from producer.pulse import Pulse
 from producer.services import Services
 from producer.settings import TryPage
 
@@ -53,14 +61,10 @@ def create_app(services: Services) -> FastAPI:
         redoc_url=None,
         static_url="/docs/assets",
     )
-    app.state.services = services
-    app.state.streams = Streams(services)
-    app.state.strangers = AddressLimit(services.settings.public_detect_per_minute)
-    app.state.examiners = Examiners()
-    app.state.downloads = Places("downloads", MOST_DOWNLOADS, MOST_DOWNLOADS_A_TENANT, code=BATCHES_FULL, seconds=5.0)
-    app.state.batches = Places("batches", MOST_BATCHES, MOST_BATCHES_A_TENANT, code=BATCHES_FULL, seconds=5.0)
+    _share(app, services)
     larger = {batches.router.prefix: services.settings.max_batch_bytes}
-    app.add_middleware(BodyLimit, limit=services.settings.max_body_bytes, larger=larger)
+    settings = services.settings
+    app.add_middleware(BodyLimit, limit=settings.max_body_bytes, larger=larger, most=settings.max_held_bytes)
     app.add_middleware(LastResort)
     faults.install(app)
     include(app)
@@ -79,12 +83,36 @@ def create_app(services: Services) -> FastAPI:
     return app
 
 
+def _share(app: FastAPI, services: Services) -> None:
+    """What the requests of this process have in common."""
+    lookups, pulse = Lookups(services.reader, services.outlook), Pulse(Ear(services.redis_url), services.reader.beats)
+    app.state.services = services
+    app.state.lookups = lookups
+    app.state.submitting = Submitting(services.submitter, services.submissions, services.outlook)
+    app.state.waiting = Waiting(lookups, pulse)
+    app.state.streams = Streams(services.settings, lookups, pulse)
+    app.state.strangers = AddressLimit(services.settings.public_detect_per_minute)
+    app.state.examiners = Examiners()
+    app.state.downloads = Places("downloads", MOST_DOWNLOADS, MOST_DOWNLOADS_A_TENANT, code=BATCHES_FULL, seconds=5.0)
+    app.state.batches = Places("batches", MOST_BATCHES, MOST_BATCHES_A_TENANT, code=BATCHES_FULL, seconds=5.0)
+
+
 class Server(uvicorn.Server):
-    """Ends the event streams before it waits for requests to end: those would last as long as their jobs."""
+    """Ends what is too slow; and at a stop the event streams, before it waits for requests to end: those would last as
+    long as their jobs.
+    """
 
     def __init__(self, config: uvicorn.Config, streams: Streams) -> None:
         super().__init__(config)
         self._streams = streams
+
+    async def on_tick(self, counter: int) -> bool:
+        """Called ten times a second; looks at every connection once."""
+        if counter % 10 == 0:
+            now = asyncio.get_running_loop().time()
+            for connection in list(self.server_state.connections):
+                cast(Wire, connection).look(now)
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Called once, when the server has been told to stop."""
@@ -99,6 +127,8 @@ def server(services: Services) -> Server:
         app,
         host=services.settings.host,
         port=services.settings.port,
+        http=Wire,
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,

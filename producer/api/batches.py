@@ -91,9 +91,11 @@ def page(query: Annotated[BatchListQuery, Query()], principal: MayRead, services
     return BatchList(data=[batch_view(*one) for one in tallies], next_cursor=found.next_cursor)
 
 
-# A label may hold slashes, which arrive as part of the path.
+# A label may hold slashes, which arrive as part of the path; with a line break in it, it is no path.
 @router.post(
-    "/{batch:path}/cancel", responses=declared("text_invalid", "wrong_length"), summary="Cancel a batch's jobs"
+    "/{batch:path}/cancel",
+    responses=declared("route_not_found", "text_invalid", "wrong_length"),
+    summary="Cancel a batch's jobs",
 )
 def cancel(batch: BatchId, principal: MaySubmit, services: ServicesDep) -> CanceledBatch:
     """Cancels every job of yours with this label, as canceling each would; a batch that is being sent takes no more

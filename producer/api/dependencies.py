@@ -6,18 +6,43 @@ import re
 from typing import Annotated, cast
 
 from fastapi import Depends, Path, Request
+from pydantic import AfterValidator
 
+from producer.api.lookups import Lookups
+from producer.api.submitting import Submitting
+from producer.api.waiting import Waiting
 from producer.services import Services
 from storage.errors import JobNotFound
 
 JOB_ID = re.compile(r"job_[0-9a-z]{26}")
 
 
-def _services(request: Request) -> Services:
+def services_of(request: Request) -> Services:
+    """What the application stands on."""
     return cast(Services, request.app.state.services)
 
 
-def _job_id(job_id: Annotated[str, Path(description="A `job_` id.")]) -> str:
+def lookups_of(request: Request) -> Lookups:
+    """How the process reads jobs."""
+    return cast(Lookups, request.app.state.lookups)
+
+
+def waiting_of(request: Request) -> Waiting:
+    """How the process waits for jobs."""
+    return cast(Waiting, request.app.state.waiting)
+
+
+def submitting_of(request: Request) -> Submitting:
+    """How the process stores jobs."""
+    return cast(Submitting, request.app.state.submitting)
+
+
+# A coroutine, because FastAPI runs plain functions in a thread each.
+async def _services(request: Request) -> Services:
+    return services_of(request)
+
+
+def _checked(job_id: str) -> str:
     # Anything else cannot be a job, and some of it (NUL) a database does not even take as a question.
     if not JOB_ID.fullmatch(job_id):
         raise JobNotFound(job_id)
@@ -25,4 +50,4 @@ def _job_id(job_id: Annotated[str, Path(description="A `job_` id.")]) -> str:
 
 
 ServicesDep = Annotated[Services, Depends(_services)]
-JobId = Annotated[str, Depends(_job_id)]
+JobId = Annotated[str, Path(description="A `job_` id."), AfterValidator(_checked)]

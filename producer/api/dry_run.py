@@ -82,9 +82,9 @@ def _plan(services: Services, rehearsal: Rehearsal) -> Plan:
 
 
 def _crop_box(services: Services, rehearsal: Rehearsal) -> tuple[int, int, int, int]:
-    image, mask = rehearsal.inputs.image.data, rehearsal.inputs.mask
+    image, mask = rehearsal.inputs.image.read(), rehearsal.inputs.mask
     params, limit = rehearsal.job.params, services.settings.max_pixels
-    checked = check_inputs(image, None if mask is None else mask.data, params, max_pixels=limit)
+    checked = check_inputs(image, None if mask is None else mask.read(), params, max_pixels=limit)
     try:
         return crop(checked.mask, params).box
     except PictureError as error:

@@ -10,17 +10,20 @@ import structlog
 from starlette.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from producer.api.streams import Snapshot, Streams
+from producer.api.limits import let_go
+from producer.api.streams import Streams
 from producer.api.wording import NATIVE, Wording
 from producer.live import Watch
 from producer.telling import Telling
 from storage.errors import DatabaseUnavailable, JobNotFound
+from storage.job import JobState
+from storage.job_reader import Story
 from storage.live import Live
 
 log = structlog.get_logger(__name__)
 
-# What Redis does not say, SQL says this late.
-LOOK_SECONDS = 2.0
+# Whatever is said or not, a stream looks for itself this often.
+LOOK_SECONDS = 15.0
 HEARTBEAT_SECONDS = 15.0
 # A key may have been revoked meanwhile; whoever connects again is asked for it.
 LONGEST_SECONDS = 3600.0
@@ -42,12 +45,12 @@ class EventStream(StreamingResponse):
     newest is kept.
     """
 
-    def __init__(self, streams: Streams, first: Snapshot, telling: Telling, wording: Wording = NATIVE) -> None:
+    def __init__(self, streams: Streams, first: Story, telling: Telling, wording: Wording = NATIVE) -> None:
         """`telling` knows `first`'s history; whatever of it is news is sent first, as `wording` says it."""
         super().__init__(self._chunks(), headers=HEADERS, media_type=MEDIA_TYPE)
         self._streams = streams
         self._job = first.job
-        self._first: Snapshot | None = first
+        self._first: Story | None = first
         self._telling = telling
         self._wording = wording
         self._ended = False
@@ -60,6 +63,7 @@ class EventStream(StreamingResponse):
             async with asyncio.timeout(STUCK_SECONDS):
                 await send(message)
 
+        let_go(scope)
         with self._streams.opened(self._job) as self._watch, contextlib.suppress(TimeoutError):
             await super().__call__(scope, receive, send_in_time)
 
@@ -85,18 +89,25 @@ class EventStream(StreamingResponse):
 
     async def _look(self) -> list[str]:
         try:
-            snapshot = self._first or await self._streams.look(self._job.id, self._job.tenant_id)
+            story = self._first or await self._streams.look(self._job.id, self._job.tenant_id)
         except (DatabaseUnavailable, JobNotFound) as problem:
             log.warning("stream_saw_nothing", job_id=self._job.id, error=str(problem))
             return []
         self._first = None
-        said = [self._wording.event(event) for event in self._telling.events(snapshot.history)]
-        chunks = [chunk for chunk in said if chunk] + self._progress(snapshot.live)
-        self._ended = self._telling.ended or self._wording.is_over(snapshot.job)
-        return chunks + await self._wording.end(snapshot.job) if self._ended else chunks
+        self._watch.saw(story.job)
+        said = [self._wording.event(event) for event in self._telling.events(story.history)]
+        chunks = [chunk for chunk in said if chunk] + self._progress(_live(story))
+        self._ended = self._telling.ended or self._wording.is_over(story.job)
+        return chunks + await self._wording.end(story.job) if self._ended else chunks
 
     def _progress(self, live: Live | None) -> list[str]:
         if live is None or not self._telling.progress(live):
             return []
         said = self._wording.progress(self._job.id, live)
         return [said] if said else []
+
+
+def _live(story: Story) -> Live | None:
+    """Its progress as of the last beat; None unless it runs."""
+    job = story.job
+    return Live(job.attempt, job.step, job.steps) if job.state is JobState.RUNNING else None

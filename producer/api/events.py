@@ -35,7 +35,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 
-def _streams(request: Request) -> Streams:
+async def _streams(request: Request) -> Streams:
     return cast(Streams, request.app.state.streams)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from producer.api.auth import MayRead, MaySubmit
-from producer.api.dependencies import JobId, ServicesDep
+from producer.api.dependencies import JobId, ServicesDep, lookups_of, services_of, submitting_of, waiting_of
 from producer.api.dry_run import DryRunView, dry_run
 from producer.api.forms import read_form
 from producer.api.idempotency import PARAMETERS, Copies, accepted
@@ -16,16 +18,18 @@ from producer.api.orders import order_from_form, order_from_json
 from producer.api.problems import CODES, declared
 from producer.api.queries import ListQuery, ReadQuery, SubmitQuery
 from producer.api.views import JobList, JobView, job_view
-from producer.api.waiting import until_settled
 from producer.errors import Refusal
 from producer.order import Order
 from producer.services import Services
+from storage.intake import Submitted
 from storage.job import Job
 from storage.job_reader import JobFilter
+from storage.outlook import Expectation, Foreseen
 from storage.retention_store import ended_job
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
+SMALL_BODY = 64 * 1024
 _JSON = {"schema": {"$ref": "#/components/schemas/JobRequest"}}
 _FORM = {"schema": {"$ref": "#/components/schemas/JobForm"}}
 _CONTENT = {"application/json": _JSON, "multipart/form-data": _FORM}
@@ -56,9 +60,7 @@ _SUBMIT_CODES = (
     openapi_extra=_BODY,
     summary="Submit a job",
 )
-async def submit(
-    request: Request, query: Annotated[SubmitQuery, Query()], principal: MaySubmit, services: ServicesDep
-) -> Response:
+async def submit(request: Request, query: Annotated[SubmitQuery, Query()], principal: MaySubmit) -> Response:
     """Answers 202 with the job, which is then safely stored. A request the policy forbids comes back as a job that
     is `blocked` and names its rule; one that needs a person is `held`. A seed of null or -1 is drawn and echoed.
 
@@ -72,32 +74,28 @@ async def submit(
 
     As a form, `image` and `mask` are files, `output` and `metadata` are JSON, everything else is text.
     """
-    copies = Copies(request)
-    order = await _read_order(request)
+    services, copies = services_of(request), Copies(request)
     if query.dry_run:
-        rehearsed = await run_in_threadpool(dry_run, services, principal.tenant_id, order)
-        return Response(rehearsed.model_dump_json(), media_type="application/json")
-    order = copies.mark(order)
-    submitted = await run_in_threadpool(services.submitter.submit, principal.tenant_id, order)
+        return await _rehearsed(request, services, principal.tenant_id)
+    submitted, ahead = await _submitted(request, copies, principal.tenant_id)
     job = submitted.job
     answer = await copies.kept(services, job.tenant_id) if submitted.replayed else None
     if answer is None:
-        view = await _settled_view(request, services, job, query.wait)
+        found = await waiting_of(request).until_settled(request, Foreseen(job, ahead), query.wait)
+        view = job_view(found.job, found.ahead)
         answer = await copies.keep(services, job.tenant_id, view)
     return accepted(job.id, answer, replayed=submitted.replayed)
 
 
-@router.get("/{job_id}", responses=declared("job_not_found", "out_of_range"), summary="Read a job")
-async def read(
-    request: Request,
-    principal: MayRead,
-    job_id: JobId,
-    query: Annotated[ReadQuery, Query()],
-    services: ServicesDep,
-) -> JobView:
+@router.get(
+    "/{job_id}", response_model=JobView, responses=declared("job_not_found", "out_of_range"), summary="Read a job"
+)
+async def read(request: Request, principal: MayRead, job_id: JobId, query: Annotated[ReadQuery, Query()]) -> Response:
     """The job as it stands, or after `wait` seconds, or as soon as it has ended or is held for a person."""
-    job = await run_in_threadpool(services.reader.get, job_id, principal.tenant_id)
-    return await _settled_view(request, services, job, query.wait)
+    found = await lookups_of(request).job(job_id, principal.tenant_id)
+    found = await waiting_of(request).until_settled(request, found, query.wait)
+    # A response by itself: FastAPI would build the view a second time to check it.
+    return Response(job_view(found.job, found.ahead).model_dump_json(), media_type="application/json")
 
 
 @router.get("", responses=declared("field_unknown", "not_a_choice", "out_of_range"), summary="List jobs")
@@ -130,20 +128,29 @@ def erase(principal: MaySubmit, job_id: JobId, services: ServicesDep, response: 
     return _view(services, services.reader.get(job_id, principal.tenant_id))
 
 
-async def _read_order(request: Request) -> Order:
+async def _rehearsed(request: Request, services: Services, tenant_id: str) -> Response:
+    read, _ = await _reading(request)
+    rehearsed = await run_in_threadpool(lambda: dry_run(services, tenant_id, read()))
+    return Response(rehearsed.model_dump_json(), media_type="application/json")
+
+
+async def _submitted(request: Request, copies: Copies, tenant_id: str) -> tuple[Submitted, Expectation | None]:
+    # A function by itself, so that pictures need no room while their job is waited for.
+    read, small = await _reading(request)
+    return await submitting_of(request).submit(tenant_id, lambda: copies.mark(read()), small=small)
+
+
+async def _reading(request: Request) -> tuple[Callable[[], Order], bool]:
+    """How to read the order in the body, and whether that is done in no time; it is for a thread all the same."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type == "application/json":
-        return await run_in_threadpool(order_from_json, await request.body())
+        # Not request.body(), which would keep it for as long as the answer takes.
+        body = b"".join([part async for part in request.stream()])
+        return partial(order_from_json, body), len(body) <= SMALL_BODY
     if media_type == "multipart/form-data":
-        return await run_in_threadpool(order_from_form, await read_form(request))
+        return partial(order_from_form, await read_form(request)), False
     message = f"{media_type or 'A body without Content-Type'} is not read here: send JSON or multipart/form-data."
     raise Refusal("media_type_unsupported", message)
-
-
-async def _settled_view(request: Request, services: Services, job: Job, seconds: int) -> JobView:
-    if seconds > 0:
-        job = await until_settled(request, lambda: services.reader.get(job.id, job.tenant_id), seconds)
-    return await run_in_threadpool(_view, services, job)
 
 
 def _view(services: Services, job: Job) -> JobView:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import structlog
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from producer.api.problems import problem_response
@@ -19,6 +20,8 @@ def _problem(_scope: Scope) -> ASGIApp:
 
 class LastResort:
     """ASGI middleware: an unforeseen exception is logged whole and answered with what `answer` makes, a bare problem.
+
+    A caller who goes before all of the request is there is no exception.
 
     FastAPI's own handler for Exception raises on after it has answered, and the server then cuts a connection on
     which the caller may already be sending the next request.
@@ -39,6 +42,9 @@ class LastResort:
 
         try:
             await self._app(scope, receive, watched)
+        except ClientDisconnect:
+            # Nothing is wrong here, and nobody hears an answer.
+            log.info("caller_hung_up", method=scope["method"], path=scope["path"])
         except Exception:
             if started or scope["type"] != "http":
                 raise

@@ -14,8 +14,8 @@ from safety.policy import load_policy
 from safety.settings import SafetySettings
 from storage.lifecycle import MARGIN_DAYS, longest, merged, rules_for
 from storage.object_store import open_object_store
-from storage.s3_object_store import S3ObjectStore
 from storage.retention_rules import RetentionRules
+from storage.s3_object_store import S3ObjectStore
 from storage.settings import StorageSettings
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from fastapi import Request
 
 from producer.api.auth import allowed, principal_of
-from producer.api.dependencies import ServicesDep
+from producer.api.dependencies import services_of
 from storage.key_store import Principal
 
 
@@ -21,11 +21,11 @@ class Callers:
     schemes: tuple[str, ...]
     header: str
 
-    def may(self, scope: str) -> Callable[[Request, ServicesDep], Principal]:
+    def may(self, scope: str) -> Callable[[Request], Awaitable[Principal]]:
         """A dependency: the caller, whose key has `scope`. Raises Refusal: key_missing, key_invalid, scope_missing."""
 
-        def check(request: Request, services: ServicesDep) -> Principal:
-            return allowed(principal_of(services, self._key(request), self.header), scope)
+        async def check(request: Request) -> Principal:
+            return allowed(await principal_of(services_of(request), self._key(request), self.header), scope)
 
         return check
 

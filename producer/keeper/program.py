@@ -52,6 +52,7 @@ from storage.job_reader import JobReader
 from storage.lease_store import LeaseStore
 from storage.mark_store import MarkStore
 from storage.object_store import ObjectStore, open_object_store
+from storage.publisher import Publisher
 from storage.queue_reader import QueueReader
 from storage.retention_rules import RetentionRules
 from storage.retention_store import RetentionStore
@@ -73,18 +74,21 @@ class Connections:
     database: Database
     objects: ObjectStore
     doorbell: Doorbell
+    publisher: Publisher
     redis: Redis
 
     @classmethod
     def open(cls, settings: StorageSettings) -> Connections:
         """Opens what the settings name; nothing needs to answer yet."""
         redis = Redis.from_url(settings.redis_url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS)
-        objects = open_object_store(settings)
-        return cls(Database(settings.database_url), objects, Doorbell(settings.redis_url), redis)
+        publisher = Publisher(settings.redis_url)
+        database = Database(settings.database_url, publisher.moved)
+        return cls(database, open_object_store(settings), Doorbell(settings.redis_url), publisher, redis)
 
     def close(self) -> None:
         """Lets every connection go."""
         self.redis.close()
+        self.publisher.close()
         self.doorbell.close()
         self.database.close()
 

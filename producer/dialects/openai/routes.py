@@ -53,7 +53,7 @@ async def read(request: Request, job_id: JobId, principal: MayRead, services: Se
 
 
 async def _answer(request: Request, services: Services, job: Job, manner: Manner) -> Response:
-    job = await at_rest(request, services, job)
+    job = await at_rest(request, job)
     if not shown_images(job):
         still = Trouble("still_waiting", f"{job.id} is {job.state.value}: read it again later.")
         return trouble_response(job, trouble_of(job) or still)

@@ -9,10 +9,9 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from producer.api.bodies import body_of
-from producer.api.dependencies import JobId, ServicesDep
+from producer.api.dependencies import JobId, ServicesDep, waiting_of
 from producer.api.event_stream import EventStream
 from producer.api.streams import Streams
-from producer.api.waiting import until_settled
 from producer.dialects.addresses import image_urls
 from producer.dialects.intake import store
 from producer.dialects.links import base_of
@@ -26,6 +25,7 @@ from producer.telling import Telling
 from storage.job import Job
 from storage.job_reader import JobFilter
 from storage.key_store import Principal
+from storage.outlook import Foreseen
 
 router = APIRouter()
 PAGE = 100
@@ -87,7 +87,7 @@ async def _create(
     found = await run_in_threadpool(read_prediction, body, model, request.headers, base, services)
     job = await store(request, services, principal, found)
     if seconds:
-        job = await until_settled(request, lambda: services.reader.get(job.id, job.tenant_id), seconds)
+        job = (await waiting_of(request).until_settled(request, Foreseen(job, None), seconds)).job
     prediction = await run_in_threadpool(full_prediction, services, job, base)
     if not job.is_terminal:
         # The client's run() takes `processing` for an end without output; from `starting` it goes on asking.

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from producer.api import event_stream
+from storage.database import Database
 from storage.errors import DatabaseUnavailable
 from storage.lease_store import LeaseStore
 from tests.contract.api.serving import Stack, Tenant, claim, finish, photo, result_of, running
@@ -184,7 +185,6 @@ def test_a_stop_ends_streams_at_once_and_properly(tmp_path: Path) -> None:
 
 def test_a_database_that_is_away_for_a_moment_ends_no_stream(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
     job = tenant.accepted()
-    reader = tenant.stack.services.reader
     failed = threading.Semaphore(0)
 
     def fail(*_: object) -> None:
@@ -194,7 +194,7 @@ def test_a_database_that_is_away_for_a_moment_ends_no_stream(tenant: Tenant, mon
     with reading(tenant, job["id"]) as stream:
         stream.until("job.queued")
         with monkeypatch.context() as away:
-            away.setattr(type(reader), "events", fail)
+            away.setattr(Database, "reading", fail)
             assert failed.acquire(timeout=10)
             assert failed.acquire(timeout=10)
         tenant.stack.services.jobs.cancel(job["id"], tenant.id)

@@ -37,6 +37,20 @@ def test_one_upload_serves_many_jobs(tenant: Tenant) -> None:
     assert tenant.left_behind() == (2, 2)
 
 
+def test_a_file_that_was_looked_at_is_not_read_again(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = [tenant.http.post("/v1/files", files={"file": data}).json()["id"] for data in (photo(), mask())]
+    assert tenant.submit(image=ids[0], mask=ids[1]).status_code == 202
+    monkeypatch.setattr(type(tenant.stack.services.objects), "get", lambda *_: pytest.fail("its bytes were read"))
+    assert tenant.submit(image=ids[0], mask=ids[1], seed=2).status_code == 202
+    refused(tenant.submit(image=ids[0], mask=ids[1], mask_channel="alpha"), 422, "mask_alpha_missing")
+
+
+def test_what_is_remembered_of_a_file_is_nobody_elses(tenant: Tenant, stranger: Tenant) -> None:
+    ids = [tenant.http.post("/v1/files", files={"file": data}).json()["id"] for data in (photo(), mask())]
+    assert tenant.submit(image=ids[0], mask=ids[1]).status_code == 202
+    refused(stranger.submit(image=ids[0], mask=ids[1]), 422, "file_not_found", "image")
+
+
 def test_a_16_bit_mask_may_be_uploaded_but_is_no_image(tenant: Tenant) -> None:
     deep = Image.new("I;16", (96, 64))
     deep.paste(65535, (5, 5, 20, 20))

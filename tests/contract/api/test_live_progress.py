@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis
 
-from producer import live
-from producer.api import event_stream
+from producer import live, pulse
+from producer.api import event_stream, waiting
 from storage.job import Job
+from storage.lease_store import LeaseStore
 from storage.live import Live, channel_of, to_message
 from tests import servers
 from tests.contract.api.serving import Stack, Tenant, claim, photo, result_of, running
+from tests.contract.api.test_scopes import statements
 from tests.streams import Reading, reading
 
 
@@ -77,6 +82,8 @@ def tenant(house: House, request: pytest.FixtureRequest) -> Iterator[Tenant]:
 def _sql_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that whatever is told in these tests within their time came through Redis or was hinted at by it."""
     monkeypatch.setattr(event_stream, "LOOK_SECONDS", 3600.0)
+    monkeypatch.setattr(waiting, "LOOK_SECONDS", 3600.0)
+    monkeypatch.setattr(pulse, "HEARING_SECONDS", 3600.0)
     monkeypatch.setattr(live, "TROUBLE_SECONDS", 0.05)
 
 
@@ -158,6 +165,53 @@ def test_a_redis_that_dies_costs_progress_only_and_one_that_comes_back_is_heard(
         house.await_listeners(other)
         house.publish(other, 9)
         assert other_stream.until_step(9)[-1].data["step"] == 9
+
+
+@contextmanager
+def long_poll(tenant: Tenant, job: Job) -> Iterator[Future[dict[str, Any]]]:
+    """A poll that fails unless it is answered long before its time is up."""
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(lambda: tenant.http.get(f"/v1/jobs/{job.id}?wait=60", timeout=20).raise_for_status().json())
+
+
+def test_a_long_poll_is_woken_by_what_other_processes_do(house: House, tenant: Tenant) -> None:
+    job = claim(house.stack.services, tenant.accepted()["id"])
+    with long_poll(tenant, job) as answer:
+        house.await_listeners(job)
+        end(house, job)
+        assert answer.result()["status"] == "succeeded"
+
+
+def test_a_long_poll_whose_caller_has_gone_ends(house: House, tenant: Tenant) -> None:
+    job = claim(house.stack.services, tenant.accepted()["id"])
+    with socket.create_connection(("127.0.0.1", int(tenant.stack.url.rpartition(":")[2]))) as caller:
+        head = f"GET /v1/jobs/{job.id}?wait=60 HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {tenant.key}\r\n\r\n"
+        caller.sendall(head.encode())
+        house.await_listeners(job)
+    house.await_listeners(job, 0)
+
+
+def test_while_redis_is_away_one_look_serves_all_waiters(house: House, tenant: Tenant) -> None:
+    job = claim(house.stack.services, tenant.accepted()["id"])
+    house.kill_redis()
+    try:
+        leases = LeaseStore(house.stack.services.database)
+        with (
+            statements(house.stack) as seen,
+            long_poll(tenant, job) as one,
+            long_poll(tenant, job) as other,
+            reading(tenant, job.id) as stream,
+        ):
+            for step in (5, 6, 7):
+                leases.beat("tests", {(job.id, job.attempt): step})
+                stream.until_step(step)
+            reads = [statement for statement in seen if "jobs.params" in statement]
+            assert len(reads) <= 3, "each looks once at its job, and then all of them share one look"
+            end(house, job)
+            assert one.result()["status"] == other.result()["status"] == "succeeded"
+            assert stream.until("job.succeeded")
+    finally:
+        house.start_redis()
 
 
 def test_a_connection_that_went_deaf_is_replaced(house: House, tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,4 +86,4 @@ def test_the_right_scope_opens_and_no_other_does(stack: Stack, keys: dict[str, s
         else:
             refused(ask(stack, operation, key, **nonsense), 403, "scope_missing")
             assert f"`{scope}`" in refused(answer, 403, "scope_missing")["detail"]
-            assert [statement for statement in seen if "api_keys" not in statement] == ["BEGIN"]
+            assert {statement for statement in seen if "api_keys" not in statement} <= {"BEGIN"}

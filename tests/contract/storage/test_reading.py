@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from storage import ids
-from storage.database import Database
+from storage import ids, key_store, recent
+from storage.database import Database, note_moved
 from storage.errors import FileMissing
 from storage.file_store import FileStore
 from storage.job import JobState
-from storage.job_reader import JobFilter, JobReader
+from storage.job_reader import Beat, JobFilter, JobReader
 from storage.key_store import KeyStore
 from storage.object_store import LocalObjectStore
 from storage.outlook import Outlook
@@ -96,6 +97,53 @@ def test_a_key_opens_its_tenant_until_it_expires(database: Database) -> None:
     assert keys.authenticate(keys.create_key(tenant, ["read"], life=timedelta(0))) is None
     with pytest.raises(ValueError, match="unknown scopes"):
         keys.create_key(tenant, ["everything"])
+
+
+def test_a_key_that_was_seen_is_remembered_for_a_moment_only(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = KeyStore(database)
+    key = keys.create_key(keys.create_tenant("acme"), ["read"])
+    assert keys.remembered(key) is None
+    principal = keys.authenticate(key)
+    assert keys.remembered(key) == principal
+    now = time.monotonic()
+    monkeypatch.setattr(recent.time, "monotonic", lambda: now + key_store.REMEMBERED_SECONDS)
+    assert keys.remembered(key) is None
+
+
+def test_who_waits_is_told_of_each_job_that_moves_once_it_has(database_url: str) -> None:
+    told: list[str] = []
+    database = Database(database_url, told.append)
+    desk = Desk(database)
+    job = desk.submit()
+    assert told == [], "nobody can wait for a job that is not yet there"
+    desk.claim_one()
+    desk.jobs.cancel(job.id, desk.tenant_id)
+    assert told == [job.id, job.id]
+    with contextlib.suppress(ZeroDivisionError), database.transaction() as connection:
+        note_moved(connection, ["job_x"])
+        raise ZeroDivisionError
+    with database.transaction():
+        pass
+    assert told == [job.id, job.id], "what was rolled back has not moved"
+    database.close()
+
+
+def test_beats_and_stories_of_many_jobs(desk: Desk, reader: JobReader) -> None:
+    first, second = desk.submit(), desk.submit()
+    desk.claim_one()
+    beats = reader.beats([first.id, second.id, "job_x"])
+    assert beats == {
+        first.id: Beat(JobState.RUNNING, 1, False, 0, first.steps),
+        second.id: Beat(JobState.QUEUED, 0, False, 0, second.steps),
+    }
+    stories = reader.stories([first.id, second.id, "job_x"])
+    assert {job_id: [event.type for event in story.history] for job_id, story in stories.items()} == {
+        first.id: ["job.queued", "job.started"],
+        second.id: ["job.queued"],
+    }
+    assert stories[first.id].job.state is JobState.RUNNING
 
 
 def test_a_file_is_its_tenants_alone(database: Database, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from storage.pictures import MAX_SIDE, PictureError, open_picture
+from storage.pictures import MAX_SCANS, MAX_SIDE, PictureError, open_picture
 from tests.unit.images.samples import Pixels, encoded, noise, smooth
 
 RGB = smooth(23, 17)
@@ -118,6 +118,18 @@ def test_size_is_judged_from_the_header(filtering: Any, claiming: Any, size: tup
     with warnings.catch_warnings():
         warnings.simplefilter(filtering)
         assert refused(claiming(*size)) == "image_too_large"
+
+
+@pytest.mark.parametrize(("more", "is_taken"), [(5, True), (MAX_SCANS, False)])
+def test_a_jpeg_whose_last_scan_comes_again_and_again(more: int, is_taken: bool) -> None:
+    """Each is a few bytes, and a pass over all pixels."""
+    data = encoded(RGB, "JPEG", progressive=True)
+    scan = data[data.rindex(b"\xff\xda") : -2]
+    repeated = data[:-2] + scan * more + data[-2:]
+    if is_taken:
+        assert open_picture(repeated).width == RGB.shape[1]
+    else:
+        assert refused(repeated) == "image_corrupt"
 
 
 def test_the_pixel_limit_is_inclusive_and_named() -> None:

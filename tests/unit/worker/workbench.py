@@ -16,6 +16,7 @@ from storage.job import Job
 from storage.job_reader import JobReader
 from storage.object_store import LocalObjectStore
 from storage.params import InpaintParams
+from storage.publisher import Publisher
 from tests.calm import calm_sources
 from tests.jobs import Desk
 from tests.objects import keys
@@ -26,7 +27,6 @@ from worker.engine.engine import Engine
 from worker.engine.request import Pixels
 from worker.execution import Execution
 from worker.heartbeat import Heartbeat
-from worker.publisher import Publisher
 from worker.tools import ServedModel, Tools
 
 SIDE = 96

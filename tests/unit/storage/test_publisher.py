@@ -11,9 +11,9 @@ import pytest
 from redis import Redis
 from redis.client import PubSub
 
+from storage import publisher as publisher_module
 from storage.live import Live, channel_of, from_message
-from worker import publisher as publisher_module
-from worker.publisher import Publisher
+from storage.publisher import Publisher
 
 
 @contextmanager
