@@ -20,7 +20,7 @@ def composed(name: str) -> dict[str, Any]:
     """The deployment `name`, with no variable set."""
     whole: dict[str, Any] = {}
     for file in FILES[name]:
-        whole = _over(whole, yaml.safe_load(_VARIABLE.sub(r"\1", (DOCKER / file).read_text())))
+        whole = _over(whole, yaml.load(_VARIABLE.sub(r"\1", (DOCKER / file).read_text()), _Strict))
     return whole
 
 
@@ -33,6 +33,15 @@ def services(name: str) -> dict[str, dict[str, Any]]:
 def seconds(duration: str) -> int:
     """`90s` or `10m` as seconds."""
     return int(duration[:-1]) * _UNITS[duration[-1]]
+
+
+class _Strict(yaml.SafeLoader):
+    """Docker refuses a key that stands twice; PyYAML would take the last."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value if key.value != "<<"]
+        assert len(keys) == len(set(keys)), f"a key stands twice: {node.start_mark}"
+        return super().construct_mapping(node, deep)
 
 
 def _over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

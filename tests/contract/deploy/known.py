@@ -13,7 +13,7 @@ GIVING_BACK_SECONDS = GIVE_WAY_SECONDS + HURRIED_SECONDS + LET_GO_SECONDS + 5
 OTHERS = {"HF_HUB_OFFLINE", "HF_HOME"}
 VARIABLES = {item.metadata["env"] for cls in SETTINGS for item in dataclasses.fields(cls)}
 SECRETS = {
-    item.metadata["env"] for cls in SETTINGS for item in dataclasses.fields(cls) if item.metadata.get("secret", True)
+    item.metadata["env"] for cls in SETTINGS for item in dataclasses.fields(cls) if item.metadata.get("secret", False)
 }
 
 

@@ -11,13 +11,19 @@ import pytest
 import redis
 import yaml
 from compose_spec import PyCompose
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
+from producer.api.app import GRACE_SECONDS
 from producer.settings import ProducerSettings
+from storage.settings import StorageSettings
 from tests import servers
 from tests.contract.deploy.composed import DOCKER, FILES, composed, seconds, services
 from tests.contract.deploy.known import GIVING_BACK_SECONDS, unknown
+from worker.settings import WorkerSettings
 
 OURS = ("api", "keeper", "worker", "migrate")
+STREAMS_SECONDS = 5
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +92,7 @@ def test_a_worker_is_given_longer_than_its_drain_takes(name: str) -> None:
     worker = services(name)["worker"]
     grace = float(worker["environment"]["INPAINTD_GRACE_SECONDS"])
     assert seconds(worker["stop_grace_period"]) >= grace + GIVING_BACK_SECONDS
+    assert seconds(services(name)["api"]["stop_grace_period"]) >= GRACE_SECONDS + STREAMS_SECONDS
     assert worker["environment"]["INPAINTD_DEVICES"] == ("auto" if name == "gpu" else "cpu")
 
 
@@ -106,19 +113,34 @@ def test_ports_and_places_agree() -> None:
         assert "ports" not in found[server]
 
 
+def test_the_worker_reads_its_settings_out_of_the_files(secrets: Path) -> None:
+    for name in FILES:
+        here = _as_mounted(services(name)["worker"]["environment"], secrets)
+        storage, worker = StorageSettings.from_env(here), WorkerSettings.from_env(here)
+        assert storage.database_url == (secrets / "database_url").read_text().strip()
+        assert storage.sources == {"default": "pocket"}
+        assert worker.grace_seconds > 0
+
+
+def _as_mounted(environment: dict[str, str | None], secrets: Path) -> dict[str, str]:
+    return {key: (value or "").replace("/run/secrets", str(secrets)) for key, value in environment.items()}
+
+
 def test_redis_takes_its_command_and_throws_nothing_away(secrets: Path, tmp_path: Path) -> None:
     command = services("cpu")["redis"]["command"]
     port = servers.free_port()
     given = [word.replace("/run/secrets", str(secrets)).replace("/data", str(tmp_path)) for word in command[1:]]
     (binary, *_), _ = servers.redis_server(tmp_path, port)
-    client = redis.Redis(port=port, password=(secrets / "redis_password").read_text().strip())
+    password = (secrets / "redis_password").read_text().strip()
+    once = Retry(NoBackoff(), 0)
+    client = redis.Redis(port=port, password=password, retry=once)
     with (
         servers.running([binary, *given, "--bind", "127.0.0.1", "--port", str(port)], client.ping, tmp_path / "log"),
         client,
     ):
         assert client.config_get("maxmemory-policy")["maxmemory-policy"] == "noeviction"
         assert client.config_get("appendonly")["appendonly"] == "yes"
-        with redis.Redis(port=port) as stranger, pytest.raises(redis.AuthenticationError):
+        with redis.Redis(port=port, retry=once) as stranger, pytest.raises(redis.AuthenticationError):
             stranger.ping()
 
 

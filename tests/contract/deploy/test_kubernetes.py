@@ -58,6 +58,8 @@ def test_every_variable_is_one_that_a_program_reads(overlay: str) -> None:
     for name, pod in programs(overlay).items():
         for container in containers(pod):
             assert unknown(environment(overlay, container)) == set(), name
+            own = [item["name"] for item in container.get("env", [])]
+            assert len(own) == len(set(own)), name
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -182,8 +184,11 @@ def test_named_ports_are_there(overlay: str) -> None:
     }
     asked = set(re.findall(r"(?:targetPort|port): ([a-z]+)\b", yaml.safe_dump_all(rendered(overlay))))
     assert {"http", "metrics"} <= asked <= open_ports.keys()
-    keeper = pods(overlay)["keeper"]["spec"]["containers"][0]
-    assert environment(overlay, keeper)["INPAINTD_KEEPER_METRICS_PORT"] == str(open_ports["metrics"])
+    for name, pod in pods(overlay).items():
+        (container,) = pod["spec"]["containers"]
+        ports = {port.get("name"): str(port["containerPort"]) for port in container.get("ports", [])}
+        told = f"INPAINTD_{name.partition('-')[0].upper()}_METRICS_PORT"
+        assert environment(overlay, container).get(told) == ports.get("metrics"), name
 
 
 def test_nothing_is_let_through_that_was_not_said() -> None:

@@ -12,6 +12,7 @@ PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 # A page whose blocks need a deployment of their own, and the test that runs them.
 ELSEWHERE = {
     "docs/backup.md": "tests/integration/test_backup.py",
+    "docs/deploy.md": "tests/contract/deploy/test_page.py",
     "docs/migrating.md": "tests/e2e/test_migrating.py",
 }
 _BLOCK = re.compile(r"(?:^<!-- not run: (?P<reason>[^\n]+) -->\n+)?^```(?P<kind>\w*)\n(?P<text>.*?)^```$", re.M | re.S)
