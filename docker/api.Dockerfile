@@ -16,7 +16,7 @@ COPY producer producer
 COPY worker worker
 # Modules are compiled here, because the finished image cannot be written.
 RUN --mount=type=cache,target=/root/.cache/pip \
-    /opt/inpaintd/bin/pip install --compile --constraint constraints.txt ".[api]"
+    /opt/inpaintd/bin/pip install --compile --constraint constraints.txt ".[api,otel]"
 
 FROM ${PYTHON_IMAGE}
 RUN groupadd --gid 10001 inpaintd \

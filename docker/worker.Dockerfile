@@ -25,7 +25,7 @@ COPY safety safety
 COPY producer producer
 COPY worker worker
 RUN --mount=type=cache,target=/root/.cache/pip \
-    /opt/inpaintd/bin/pip install --compile --constraint constraints.txt ".[worker]"
+    /opt/inpaintd/bin/pip install --compile --constraint constraints.txt ".[worker,otel]"
 
 # Weights of a hub model inside the image, as a GPU reads them: --build-arg MODEL=sd-legacy/stable-diffusion-inpainting
 # Without it /models is empty, and a volume there keeps what the first worker downloads.

@@ -45,14 +45,20 @@ class UpkeepReader:
             rows = connection.execute(failing.order_by(endpoint.failures.desc(), endpoint.id).limit(MOST_ENDPOINTS))
             return [_endpoint(connection, row) for row in rows.all()]
 
-    def weak_webhooks(self) -> list[str]:
-        """Endpoints whose secret is too short, and tenants whose default one is; MOST_SECRETS of each are read."""
+    def weak_webhooks(self) -> list[str] | None:
+        """Endpoints whose secret is too short, and tenants whose default one is; MOST_SECRETS of each are read.
+
+        None for a role that may not see secrets, as a worker's.
+        """
         endpoint, default = webhook_endpoints.c, webhook_defaults.c
         live = sa.and_(endpoint.secrets.is_not(None), endpoint.deleted_at.is_(None))
         own = sa.select(endpoint.id, endpoint.secrets).where(live).order_by(endpoint.id.desc()).limit(MOST_SECRETS)
         of_tenants = sa.select(default.tenant_id, default.secrets).limit(MOST_SECRETS)
-        with self._database.reading() as connection:
-            rows = [*connection.execute(own), *connection.execute(of_tenants)]
+        try:
+            with self._database.reading() as connection:
+                rows = [*connection.execute(own), *connection.execute(of_tenants)]
+        except sa.exc.ProgrammingError:
+            return None
         return [holder for holder, secrets in rows if is_weak(secrets)]
 
     def overdue(self) -> list[Overdue]:

@@ -11,7 +11,11 @@ import psycopg
 import pytest
 from psycopg.errors import CheckViolation, InsufficientPrivilege
 
+from producer.doctor import Outcome
+from producer.doctor.database import examine_database
+from producer.keeper.fleet_metrics import FleetCollector
 from producer.keeper.program import Connections, duties
+from producer.keeper.review_metrics import ReviewCollector
 from producer.settings import ProducerSettings
 from safety.policy import Retention, load_policy
 from storage.case import CaseKind
@@ -21,10 +25,12 @@ from storage.hash_bank_store import HashBankStore
 from storage.job import Job, JobError
 from storage.job_store import JobStore
 from storage.lease_store import LeaseStore
+from storage.queue_reader import QueueReader
 from storage.roles import RIGHTS, role_statements
 from storage.settings import StorageSettings
 from storage.strike_store import strike_row
 from storage.tables import metadata
+from storage.upkeep_reader import UpkeepReader
 from tests import databases
 from tests.contract.api.serving import mask, photo, running
 from tests.jobs import VERDICT, Desk, result
@@ -187,6 +193,24 @@ def test_an_auditor_changes_nothing_and_sees_no_secret(roles: Roles, way: str) -
         assert roles.refuses("auditor", f"DELETE FROM {table}")
     for table in ("api_keys", "webhook_endpoints", "webhook_defaults", "moderators", "console_sessions"):
         assert roles.refuses("auditor", f"SELECT * FROM {table}")
+
+
+def test_the_keeper_may_read_every_figure_that_it_tells(roles: Roles) -> None:
+    database = Database(roles.address("keeper"))
+    fleet = FleetCollector(QueueReader(database), UpkeepReader(database), ["default"])
+    collectors = (fleet, ReviewCollector.on(database, load_policy()))
+    told = {family.name for collector in collectors for family in collector.collect()}
+    database.close()
+    assert told >= {"inpaintd_backlog_seconds", "inpaintd_jobs_ended", "inpaintd_overdue", "inpaintd_review_late_cases"}
+
+
+@pytest.mark.parametrize("role", ["api", "keeper", "worker"])
+def test_the_doctor_finds_nothing_wrong_with_any_role(roles: Roles, role: str) -> None:
+    database = Database(roles.address(role))
+    told = {finding.what: finding for finding in examine_database(database)}
+    database.close()
+    assert {finding.outcome for finding in told.values()} == {Outcome.OK}
+    assert ("cannot see them" in told["webhook secrets"].detail) == (role == "worker")
 
 
 def test_every_table_is_spoken_of() -> None:

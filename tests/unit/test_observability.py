@@ -210,8 +210,10 @@ def test_the_page_lists_every_metric_as_its_program_declares_it(known: list[Know
 
 def test_every_metric_named_in_a_document_exists(series: dict[str, set[str]], known: list[Known]) -> None:
     names = {*series, *(metric.name for metric in known)}
-    for page in (*sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs" / "decisions").glob("*.md"))):
-        for name in re.findall(r"\binpaintd_[a-z_]+[a-z]\b", page.read_text()):
+    for page in sorted((ROOT / "docs").rglob("*.md")):
+        # Roles and columns of the database begin alike; elsewhere it is the end that makes a metric of a name.
+        ending = "" if page in (PAGE, RUNBOOK) else "_(?:total|seconds|ratio|bucket|count|up)"
+        for name in re.findall(rf"\binpaintd_[a-z_]*[a-z]{ending}\b", page.read_text()):
             assert name in names, f"{page.name}: {name}"
 
 

@@ -25,13 +25,13 @@ def answered(method: str, route: str, status: int) -> float:
         ("GET", "/console/cases/case_x", "/console/cases/{case_id}", 404),
         ("GET", "/console/static/none.css", "/console/static/*", 404),
         ("GET", "/nothing/of/the/kind", "(none)", 404),
-        ("BREW", "/v1/jobs", "/v1/jobs", 405),
+        ("PROPFIND", "/v1/jobs", "/v1/jobs", 405),
     ],
 )
 def test_answers_are_counted_by_the_template_of_their_route(
     tenant: Tenant, method: str, path: str, route: str, status: int
 ) -> None:
-    shown = method if method != "BREW" else "(other)"
+    shown = method if method != "PROPFIND" else "(other)"
     before = answered(shown, route, status)
     got = tenant.http.request(method, path)
     assert got.status_code == status

@@ -50,7 +50,7 @@ def test_what_is_copied_is_there_and_not_ignored(name: str) -> None:
 def test_each_image_installs_its_own_extra_by_exact_versions(name: str, extra: str) -> None:
     installed = [line for line in arguments(name, "RUN") if '".[' in line]
     assert len(installed) == 1
-    assert f'".[{extra}]"' in installed[0]
+    assert f'".[{extra},otel]"' in installed[0]
     assert "--constraint constraints.txt" in installed[0]
     assert extra in PROJECT["optional-dependencies"]
     assert ("torch" in str(PROJECT["optional-dependencies"][extra])) == (extra == "worker"), "the API carries no torch"
