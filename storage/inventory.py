@@ -17,6 +17,8 @@ from storage.rows import job_of
 from storage.tables import files, jobs
 
 PAGE = 500
+# What a job that waited for a person made and that nobody may see any more is still named in its row.
+_SHOW_NOTHING = {JobState.FAILED, JobState.BLOCKED, JobState.CANCELED, JobState.EXPIRED}
 
 
 class Need(StrEnum):
@@ -91,6 +93,5 @@ def _of_job(job: Job) -> Iterator[Named]:
             # An uploaded file is erased by its own age, whatever jobs it served.
             if key is not None and not (job.is_terminal and key.rpartition("/")[2].startswith("file_")):
                 yield Named(key, need, job.id)
-    may_be_seen = job.is_released or job.withdrawn_at is not None or job.state is JobState.HELD
-    if job.has_results and may_be_seen:
+    if job.has_results and job.state not in _SHOW_NOTHING:
         yield from (Named(image.key, Need.SHOW, job.id, image.sha256) for image in job.images)
