@@ -2,6 +2,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+AUDIT := .venv-audit
+AUDITORS := $(AUDIT)/.installed
 
 RUNS ?= 1
 JOBS ?= 120
@@ -10,11 +12,12 @@ SEED ?=
 MINUTES ?= 30
 ENGINE ?= null
 CASES ?= 5000
+AUDIT_OPTIONS ?=
 
 # Images of Python often set it, and then every program that is started here would compile all of its modules again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test chaos soak upgrade-check fuzz load bench-queue bench-engine bench-watermark openapi alerts check format install clean
+.PHONY: demo test chaos soak upgrade-check fuzz load bench-queue bench-engine bench-watermark openapi alerts audit sbom licences check format install clean
 
 demo: $(INSTALLED)  ## start everything embedded, run real jobs, show a table and a contact sheet
 	HF_HUB_OFFLINE=1 $(BIN)/python -m producer.demo
@@ -65,6 +68,17 @@ alerts:  ## check the alert rules and play courses of events to them; needs prom
 	promtool check rules docker/prometheus/alerts.yaml
 	promtool test rules docker/prometheus/alerts.test.yaml
 
+# In an environment of their own, so that the list of parts does not list its makers.
+audit: $(AUDITORS)  ## known vulnerabilities of every locked version; asks the index's vulnerability service
+	$(AUDIT)/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip --progress-spinner off $(AUDIT_OPTIONS)
+
+sbom: $(INSTALLED) $(AUDITORS)  ## write sbom.json, the parts of this installation with their licences, as CycloneDX
+	$(AUDIT)/bin/cyclonedx-py environment $(BIN)/python --pyproject pyproject.toml --output-reproducible \
+		--output-format JSON --output-file sbom.json
+
+licences: $(INSTALLED)  ## what the product installs, under which licences; fails for one that asks for our source
+	$(BIN)/python -m bench.licences
+
 check: $(INSTALLED)  ## ruff, mypy and the walls between the rooms
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -85,5 +99,11 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[api,worker,otel,embedded,demo]" --group dev
 	touch $@
 
+$(AUDITORS): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(AUDIT)
+	$(AUDIT)/bin/python -m pip install --quiet "pip==26.3"
+	$(AUDIT)/bin/python -m pip install --quiet -c constraints.txt --group audit
+	touch $@
+
 clean:
-	rm -rf $(VENV) demo-out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(AUDIT) sbom.json demo-out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
