@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from random import Random
 import sqlalchemy as sa
 
 from storage.database import Database
-from storage.job import TERMINAL, JobState
+from storage.job import JobState
 from storage.tables import jobs
 from tests.chaos.deployment import SLOTS, Deployment, deployment
 from tests.chaos.faults import deck
@@ -28,8 +28,8 @@ from tests.soak.watch import watching
 
 ENDLESS = 10**9
 LOOK_SECONDS = 0.1
-# The first callers find idle programs, whose pace is not that of busy ones.
-RAMP_SHARE = 0.25
+# Models are loaded before the first job ends.
+START_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,8 @@ class Plan:
     worker: tuple[str, ...]
     load: float = 0.7
     fault_seconds: float = 60.0
-    capacity_seconds: float = 20.0
+    ramp_seconds: float = 5.0
+    capacity_seconds: float = 15.0
     sample_seconds: float = 5.0
     share: float = 0.05
     copies: int = 2
@@ -86,36 +87,43 @@ def soak(folder: Path, plan: Plan, say: Callable[[str], None]) -> Outcome:
 
 
 def _capacity(made: Deployment, pace: Pace, plan: Plan) -> float:
-    """Jobs that end in a second while there is always work for every slot, and as much waiting."""
+    """Jobs that succeed in a second while there is always work for every slot, and as much waiting."""
     database = Database(made.database_url)
     try:
-        counted = []
-        for _ in _looks(plan.capacity_seconds):
-            waiting, ended = _counts(database)
-            counted.append((time.monotonic(), ended))
-            if waiting < 2 * SLOTS * plan.copies:
-                pace.room.set()
-            else:
-                pace.room.clear()
+        _busy(database, pace, plan, START_SECONDS, until=lambda succeeded: succeeded > 0)
+        begun, before = _busy(database, pace, plan, plan.ramp_seconds)
+        over, after = _busy(database, pace, plan, plan.capacity_seconds)
     finally:
         database.close()
-    (begun, before), (over, after) = counted[int(len(counted) * RAMP_SHARE)], counted[-1]
-    return max(0.1, (after - before) / (over - begun))
+    if after == before:
+        raise TimeoutError(f"no job succeeded in {plan.capacity_seconds:g} s; see the logs of the workers")
+    return (after - before) / (over - begun)
 
 
-def _looks(seconds: float) -> Iterator[None]:
+def _busy(
+    database: Database, pace: Pace, plan: Plan, seconds: float, until: Callable[[int], bool] = lambda _succeeded: False
+) -> tuple[float, int]:
+    """Keeps the queue filled for so long at most; returns when that was and how many jobs had succeeded by then."""
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        yield
+    while True:
+        waiting, succeeded = _counts(database)
+        now = time.monotonic()
+        if now >= end or until(succeeded):
+            return now, succeeded
+        if waiting < 2 * SLOTS * plan.copies:
+            pace.room.set()
+        else:
+            pace.room.clear()
         time.sleep(LOOK_SECONDS)
 
 
 def _counts(database: Database) -> tuple[int, int]:
+    """Jobs that have not ended, and those that succeeded."""
     with database.reading() as connection:
         counted = connection.execute(sa.select(jobs.c.state, sa.func.count().label("n")).group_by(jobs.c.state)).all()
     by_state = {row.state: row.n for row in counted}
     waiting = by_state.get(JobState.QUEUED, 0) + by_state.get(JobState.RUNNING, 0)
-    return waiting, sum(count for state, count in by_state.items() if state in TERMINAL)
+    return waiting, by_state.get(JobState.SUCCEEDED, 0)
 
 
 def _hurt(made: Deployment, plan: Plan, say: Callable[[str], None]) -> Counter[str]:

@@ -19,7 +19,8 @@ def test_a_short_soak_is_clean_and_looks_at_everything(tmp_path: Path) -> None:
         seconds=6.0,
         worker=("tests.null_worker", "--step-seconds", "0.2"),
         fault_seconds=6.0,
-        capacity_seconds=2.0,
+        ramp_seconds=0.5,
+        capacity_seconds=1.5,
         sample_seconds=1.0,
         share=1.0,  # programs that have just begun still grow
         copies=1,
