@@ -61,16 +61,16 @@ class Seat:
         """Writes a picture of the page into the documentation, where that was asked for."""
         if os.environ.get(SHOTS):
             self.page.emulate_media(color_scheme=scheme)
+            self.page.set_viewport_size({"width": 1280, "height": 960})
             shot(self.page, name)
             self.page.emulate_media(color_scheme="light")
 
 
 def shot(page: Page, name: str) -> None:
-    """The whole page, once its pictures are there, in 256 colours for its size: into docs/console."""
+    """The whole page, once its pictures are there, into docs/console."""
     for picture in page.locator("img").all():
         expect(picture).to_have_js_property("complete", True)
-    DOCS.mkdir(exist_ok=True)
     page.evaluate("scrollTo(0, 0)")
+    DOCS.mkdir(exist_ok=True)
     taken = Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("RGB")
-    # By the spread of colours and not by how often each is there: a button keeps its own beside large pictures.
-    taken.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(DOCS / f"{name}.png", optimize=True)
+    taken.save(DOCS / f"{name}.png", optimize=True)
