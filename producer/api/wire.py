@@ -14,8 +14,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from producer.api.problems import refusal_response
 from producer.errors import ComeAgain, Refusal
+from storage.repeats import Repeats
 
 log = structlog.get_logger(__name__)
+_refusals = Repeats()
 
 # The request line and all header fields of one request.
 MOST_HEAD_BYTES, MOST_FIELDS = 64 * 1024, 100
@@ -135,7 +137,8 @@ class Wire(HttpToolsProtocol):
 
     def _refuse(self, code: str) -> None:
         """Answers, unless something was answered already, and closes; the application takes it for a hang-up."""
-        log.info("connection_refused", code=code)
+        if count := _refusals.note():
+            log.info("connections_refused", count=count, code=code)
         self._is_refused = True
         answering = self.cycle is not None and not self.cycle.response_complete
         if not (answering and self.cycle.response_started):
