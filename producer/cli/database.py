@@ -8,7 +8,7 @@ from producer.cli.output import JSON, as_json
 from storage.roles import role_statements
 
 _HEADING = """\
--- Roles of inpaintd. Run it after each `inpaintd migrate`, in its database, as the owner of the tables or a superuser.
+-- Roles of inpaintd. Run it after each `inpaintd migrate`, in its database, as a superuser.
 -- Afterwards give each role a password (\\password inpaintd_api in psql), and each program the address of its own role.
 """
 

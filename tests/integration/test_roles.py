@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,6 +22,7 @@ from safety.policy import Retention, load_policy
 from storage.case import CaseKind
 from storage.case_rows import case_row
 from storage.database import Database
+from storage.feed import Feed
 from storage.hash_bank_store import HashBankStore
 from storage.job import Job, JobError
 from storage.job_store import JobStore
@@ -80,9 +82,13 @@ def way(roles: Roles, redis_url: str, tmp_path_factory: pytest.TempPathFactory) 
     folder = tmp_path_factory.mktemp("roles")
     env = settings(folder, database_url=roles.address("worker"), redis_url=redis_url, s3=None)
     worker = program("worker", ["tests.null_worker", *CELERY, "4", "--hostname", "roles@localhost"], env, folder)
-    with running(folder, database_url=roles.address("api"), redis_url=redis_url) as stack, worker:
+    with (
+        running(folder, database_url=roles.address("api"), redis_url=redis_url) as stack,
+        worker,
+        ExitStack() as end,
+    ):
         tenant = stack.tenant("acme", "submit", "read", "admin")
-        http = tenant.http
+        http = end.enter_context(tenant.http)
         hook = http.post("/v1/webhooks", json={"url": "https://example.invalid/hook"})
         key = http.post("/v1/keys", json={"name": "web", "scopes": ["read"]})
         file = http.post("/v1/files", files={"file": photo((128, 96))})
@@ -149,6 +155,18 @@ def test_every_move_of_a_worker_is_its_roles(roles: Roles, way: str) -> None:
     leases.give_up("w")
     front.close()
     database.close()
+
+
+def test_the_feed_waits_for_what_other_roles_have_yet_to_commit(roles: Roles) -> None:
+    front = Database(roles.address("api"))
+    desk, feed = Desk(front, "feed"), Feed(front, lag_seconds=0)
+    with psycopg.connect(roles.address("worker")) as late:
+        late.execute("SELECT pg_current_xact_id()")  # as if it had written an event
+        desk.submit()
+        assert feed.page(desk.tenant_id).events == ()
+        late.rollback()
+    assert [event.type for event in feed.page(desk.tenant_id).events] == ["job.queued"]
+    front.close()
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,7 @@ def _desk(deployment: Service, folder: Path) -> Desk:
     (folder / "jobs.ndjson").write_text(f"{json.dumps(line)}\n")
     (folder / "hashes.csv").write_text(f"{'0f' * 32}\n")
     shutil.copy(ROOT / "safety" / "policy.yaml", folder / "my-policy.yaml")
+    shutil.copy(ROOT / "bench" / "step_times" / "model.json", folder / "steps.json")
     (folder / "data" / "admin.key").write_text(f"{deployment.key}\n")
     (folder / ".venv").symlink_to(Path(sys.executable).parents[1])
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
