@@ -45,7 +45,7 @@ RIGHTS: Mapping[str, tuple[str, str, str]] = {
     "files": (ALL, "SELECT, DELETE", ""),
     "uploads": (ALL, "SELECT, DELETE", ""),
     "jobs": (CHANGE, "SELECT, UPDATE", "SELECT, UPDATE"),
-    "job_events": (ADD, ADD, ADD),
+    "job_events": (ADD, f"{ADD}, DELETE", ADD),
     "batches": (CHANGE, "SELECT, UPDATE", ""),
     "webhook_endpoints": (
         CHANGE,
@@ -62,8 +62,9 @@ RIGHTS: Mapping[str, tuple[str, str, str]] = {
     "strikes": (CHANGE, "SELECT, DELETE", ADD),
     "hash_bank_entries": (ALL, "", READ),
     "cases": (CHANGE, CHANGE, ADD),
-    "case_skips": (ADD, "", ""),
+    "case_skips": (f"{ADD}, DELETE", "SELECT, DELETE", ""),
     "exposures": (ADD, "", ""),
+    "reveals": (ADD, "", ""),
     "bulk_decisions": (CHANGE, "", ""),
     "moderators": (CHANGE, "", ""),
     "console_sessions": (ALL, "", ""),
@@ -71,6 +72,8 @@ RIGHTS: Mapping[str, tuple[str, str, str]] = {
     "measures": (CHANGE, "", ""),
     "usage_hours": (READ, ADD, ""),
     "usage_progress": (READ, CHANGE, ""),
+    "tenant_retention": (ALL, READ, ""),
+    "retention_progress": ("SELECT, DELETE", ALL, ""),
 }
 _TRIGGER = """
 CREATE OR REPLACE FUNCTION refuse_audit_change() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -14,20 +15,28 @@ from psycopg.errors import CheckViolation, InsufficientPrivilege
 
 from producer.doctor import Outcome
 from producer.doctor.database import examine_database
+from producer.erasures import Asked, Erasures
 from producer.keeper.fleet_metrics import FleetCollector
 from producer.keeper.program import Connections, duties
 from producer.keeper.review_metrics import ReviewCollector
+from producer.restore import take_stock
 from producer.settings import ProducerSettings
 from safety.policy import Retention, load_policy
+from safety.retention_schema import JobRetention
+from storage.audit import PolicyId
 from storage.case import CaseKind
 from storage.case_rows import case_row
 from storage.database import Database
+from storage.erasure_store import Scope
 from storage.feed import Feed
 from storage.hash_bank_store import HashBankStore
 from storage.job import Job, JobError
 from storage.job_store import JobStore
 from storage.lease_store import LeaseStore
+from storage.object_store import LocalObjectStore
 from storage.queue_reader import QueueReader
+from storage.retention import Kind
+from storage.retention_rules import RetentionRules
 from storage.roles import RIGHTS, role_statements
 from storage.settings import StorageSettings
 from storage.strike_store import strike_row
@@ -102,6 +111,7 @@ def way(roles: Roles, redis_url: str, tmp_path_factory: pytest.TempPathFactory) 
         assert http.post(f"/v1/jobs/{canceled['id']}/cancel").status_code == 200
         assert http.delete(f"/v1/jobs/{canceled['id']}").status_code in (200, 202, 204)
         assert tenant.submit(prompt="undress her").json()["status"] == "blocked"
+        http.close()
         storage = StorageSettings(roles.address("keeper"), redis_url, f"file://{folder / 'objects'}")
     keep(storage)
     return str(job["id"])
@@ -111,7 +121,8 @@ def keep(storage: StorageSettings) -> None:
     """Does every duty of a keeper once, retention included."""
     connections, stop = Connections.open(storage), threading.Event()
     producer = replace(ProducerSettings.from_env({}), retention_days=1e-6)
-    policy = replace(load_policy(), retention=Retention(marks=30))
+    soon = JobRetention(events=1e-6, cases=1e-6, batches=1e-6, held=30)
+    policy = replace(load_policy(), retention=Retention(marks=30, jobs=soon))
     for duty in duties(connections, storage, producer, policy, stop):
         duty.do()
     connections.close()
@@ -233,3 +244,19 @@ def test_the_doctor_finds_nothing_wrong_with_any_role(roles: Roles, role: str) -
 
 def test_every_table_is_spoken_of() -> None:
     assert set(RIGHTS) == {*metadata.tables, "alembic_version"}
+
+
+def test_an_erasure_is_the_keepers_and_a_tenants_rules_are_the_apis(roles: Roles, way: str, tmp_path: Path) -> None:
+    with psycopg.connect(roles.address("auditor")) as connection:
+        found = connection.execute("SELECT tenant_id FROM jobs WHERE id = %s", [way]).fetchone()
+    assert found is not None
+    database, front = Database(roles.address("keeper")), Database(roles.address("api"))
+    RetentionRules(front).set("acme", {Kind.INPUTS: 1.0})
+    objects = LocalObjectStore(tmp_path)
+    erasures = Erasures(database, objects, PolicyId("p", "1", "0" * 64))
+    receipt = erasures.run(Scope(found[0]), Asked("eve", "request 17"))
+    assert way in receipt.jobs
+    assert erasures.problems(receipt.id) == []
+    assert take_stock(database, objects).is_whole
+    for opened in (database, front):
+        opened.close()
