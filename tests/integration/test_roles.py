@@ -257,6 +257,6 @@ def test_an_erasure_is_the_keepers_and_a_tenants_rules_are_the_apis(roles: Roles
     receipt = erasures.run(Scope(found[0]), Asked("eve", "request 17"))
     assert way in receipt.jobs
     assert erasures.problems(receipt.id) == []
-    assert take_stock(database, objects).is_whole
+    assert take_stock(database, objects).chain.fault is None
     for opened in (database, front):
         opened.close()
