@@ -75,7 +75,8 @@ class ProducerSettings:
     )
     retention_days: float | None = setting(
         "INPAINTD_RETENTION_DAYS",
-        "days after which pictures and prompts of ended jobs, and uploaded files, are erased; unset: kept for ever",
+        "days after which pictures and prompts of ended jobs, and uploaded files, are erased where neither the policy "
+        "nor a tenant's rule says otherwise; unset: kept for ever",
         None,
     )
     orphan_seconds: float = setting(

@@ -207,11 +207,11 @@ def _standing(row: sa.Row[*tuple[Any, ...]]) -> Standing:
 
 
 def ended_job(job: Job) -> EndedJob:
-    """What there is to erase of `job`, which has ended."""
-    inputs = [key for key in (job.image_key, job.mask_key) if key is not None]
+    """What there is to erase of `job`, which has ended: nothing is deleted again that its row says is gone."""
+    inputs = [key for key in (job.image_key, job.mask_key) if key is not None and job.has_inputs]
     # An uploaded file may serve many jobs; it goes by its own age.
     own = [key for key in inputs if not key.rpartition("/")[2].startswith("file_")]
-    return EndedJob(job.id, own, [image.key for image in job.images])
+    return EndedJob(job.id, own, [image.key for image in job.images if job.has_results])
 
 
 def _behind(place: Place) -> sa.ColumnElement[bool]:
