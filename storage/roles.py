@@ -45,7 +45,7 @@ RIGHTS: Mapping[str, tuple[str, str, str]] = {
     "files": (ALL, "SELECT, DELETE", ""),
     "uploads": (ALL, "SELECT, DELETE", ""),
     "jobs": (CHANGE, "SELECT, UPDATE", "SELECT, UPDATE"),
-    "job_events": (ADD, f"{ADD}, DELETE", ADD),
+    "job_events": (f"{ADD}, DELETE", f"{ADD}, DELETE", ADD),
     "batches": (CHANGE, "SELECT, UPDATE", ""),
     "webhook_endpoints": (
         CHANGE,
@@ -70,10 +70,10 @@ RIGHTS: Mapping[str, tuple[str, str, str]] = {
     "console_sessions": (ALL, "", ""),
     "forecasts": (READ, ALL, ""),
     "measures": (CHANGE, "", ""),
-    "usage_hours": (READ, ADD, ""),
-    "usage_progress": (READ, CHANGE, ""),
     "tenant_retention": (ALL, READ, ""),
     "retention_progress": ("SELECT, DELETE", ALL, ""),
+    "usage_hours": (READ, ADD, ""),
+    "usage_progress": (READ, CHANGE, ""),
 }
 _TRIGGER = """
 CREATE OR REPLACE FUNCTION refuse_audit_change() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,9 @@ from cryptography.x509.oid import NameOID
 def certificate(folder: Path, host: str) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     """Contexts of a server that is `host`, and of a client that trusts it; key and certificate lie in server.pem."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
+    # OpenSSL looks authorities up by their names, so no two may share one.
+    unit = x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, secrets.token_hex(8))
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host), unit])
     now = datetime.now(UTC)
     made = (
         x509.CertificateBuilder()

@@ -113,6 +113,8 @@ def way(roles: Roles, redis_url: str, tmp_path_factory: pytest.TempPathFactory) 
         assert tenant.submit(prompt="undress her").json()["status"] == "blocked"
         http.close()
         storage = StorageSettings(roles.address("keeper"), redis_url, f"file://{folder / 'objects'}")
+        # So that the keeper erases what it can of everything.
+        RetentionRules(stack.services.database).set("acme", dict.fromkeys(Kind, 1e-6))
     keep(storage)
     return str(job["id"])
 
