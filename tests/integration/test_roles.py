@@ -18,7 +18,7 @@ from producer.keeper.fleet_metrics import FleetCollector
 from producer.keeper.program import Connections, duties
 from producer.keeper.review_metrics import ReviewCollector
 from producer.settings import ProducerSettings
-from safety.policy import Retention, load_policy
+from safety.policy import Retention
 from storage.case import CaseKind
 from storage.case_rows import case_row
 from storage.database import Database
@@ -37,6 +37,7 @@ from tests import databases
 from tests.contract.api.serving import mask, photo, running
 from tests.jobs import VERDICT, Desk, result
 from tests.null_worker import CELERY
+from tests.packaged import POLICY
 from tests.service import program, settings
 
 PREFIX = "least"
@@ -111,7 +112,7 @@ def keep(storage: StorageSettings) -> None:
     """Does every duty of a keeper once, retention included."""
     connections, stop = Connections.open(storage), threading.Event()
     producer = replace(ProducerSettings.from_env({}), retention_days=1e-6)
-    policy = replace(load_policy(), retention=Retention(marks=30))
+    policy = replace(POLICY, retention=Retention(marks=30))
     for duty in duties(connections, storage, producer, policy, stop):
         duty.do()
     connections.close()
@@ -216,7 +217,7 @@ def test_an_auditor_changes_nothing_and_sees_no_secret(roles: Roles, way: str) -
 def test_the_keeper_may_read_every_figure_that_it_tells(roles: Roles) -> None:
     database = Database(roles.address("keeper"))
     fleet = FleetCollector(QueueReader(database), UpkeepReader(database), ["default"])
-    collectors = (fleet, ReviewCollector.on(database, load_policy()))
+    collectors = (fleet, ReviewCollector.on(database, POLICY))
     told = {family.name for collector in collectors for family in collector.collect()}
     database.close()
     assert told >= {"inpaintd_backlog_seconds", "inpaintd_jobs_ended", "inpaintd_overdue", "inpaintd_review_late_cases"}
