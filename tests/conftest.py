@@ -55,7 +55,7 @@ def _one_authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     It would read the certificates of all the world's authorities first, which takes longer than most tests.
     """
     folder = tmp_path_factory.mktemp("authority")
-    certificate(folder, "localhost")
+    certificate(folder, "nobody.invalid")  # the name of no server: authorities of one name are taken for each other
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SSL_CERT_FILE", str(folder / "server.pem"))
         yield

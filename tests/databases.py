@@ -27,7 +27,8 @@ _TABLES = """
 """
 # What is asked differently, or planned differently, after a change of the schema or an ANALYZE.
 _SHAPE = """
-    SELECT count(DISTINCT c.oid), max(c.oid), count(a.attname), max(a.attnum) FILTER (WHERE a.attisdropped),
+    SELECT count(DISTINCT c.oid), max(c.oid), count(a.attname), count(c.relacl),
+           max(a.attnum) FILTER (WHERE a.attisdropped),
            (SELECT count(*) FILTER (WHERE tgenabled <> 'D') FROM pg_trigger),
            (SELECT count(*) FROM pg_statistic JOIN pg_class s ON s.oid = starelid
             WHERE s.relnamespace = 'public'::regnamespace)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import sys
+from types import ModuleType
 
 import click
 from click.shell_completion import CompletionItem
 
 from producer.cli.plain_errors import plain_errors
+from storage.loading import loading
 
 COMMANDS = {
     "up": "producer.cli.up:up",
@@ -52,7 +55,7 @@ class _Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _, name = COMMANDS[cmd_name].partition(":")
-        command = getattr(importlib.import_module(module), name)
+        command = getattr(_loaded(module), name)
         return command if isinstance(command, click.Command) else None
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
@@ -64,6 +67,13 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         with plain_errors():
             return super().invoke(ctx)
+
+
+def _loaded(module: str) -> ModuleType:
+    if module in sys.modules:
+        return sys.modules[module]
+    with loading():
+        return importlib.import_module(module)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

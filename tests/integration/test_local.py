@@ -35,11 +35,17 @@ READY = re.compile(r"inpaintd is ready at (http://127\.0\.0\.1:\d+)")
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What the programs run with: as much of a model as the API reads, so the workers start in vain."""
+    """What the programs run with: as much of a model as the API reads, and workers that never get ready.
+
+    To load torch would take longer than all the rest, and to fail again and again as well.
+    """
     model = model_folder(tmp_path_factory.mktemp("model") / "tiny-model")
+    shadows = tmp_path_factory.mktemp("shadows")
+    (shadows / "torch.py").write_text("import signal\n\nsignal.pause()\n")
     clean = {name: value for name, value in inherited_environment().items() if not name.startswith("INPAINTD_")}
+    own = {"INPAINTD_MODEL": str(model), "INPAINTD_DEVICES": "cpu", "PYTHONPATH": str(shadows)}
     # A secret of the caller's, in a file, which the stack's own must replace.
-    return {**clean, "INPAINTD_MODEL": str(model), "INPAINTD_DEVICES": "cpu", "INPAINTD_USER_SECRET_FILE": "/nowhere"}
+    return {**clean, **own, "INPAINTD_USER_SECRET_FILE": "/nowhere"}
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from producer.keeper.program import Connections, duties
 from producer.keeper.review_metrics import ReviewCollector
 from producer.restore import take_stock
 from producer.settings import ProducerSettings
-from safety.policy import Retention, load_policy
+from safety.policy import Retention
 from safety.retention_schema import JobRetention
 from storage.audit import PolicyId
 from storage.case import CaseKind
@@ -46,6 +46,7 @@ from tests import databases
 from tests.contract.api.serving import mask, photo, running
 from tests.jobs import VERDICT, Desk, result
 from tests.null_worker import CELERY
+from tests.packaged import POLICY
 from tests.service import program, settings
 
 PREFIX = "least"
@@ -124,7 +125,7 @@ def keep(storage: StorageSettings) -> None:
     connections, stop = Connections.open(storage), threading.Event()
     producer = replace(ProducerSettings.from_env({}), retention_days=1e-6)
     soon = JobRetention(events=1e-6, cases=1e-6, batches=1e-6, held=30)
-    policy = replace(load_policy(), retention=Retention(marks=30, jobs=soon))
+    policy = replace(POLICY, retention=Retention(marks=30, jobs=soon))
     for duty in duties(connections, storage, producer, policy, stop):
         duty.do()
     connections.close()
@@ -229,7 +230,7 @@ def test_an_auditor_changes_nothing_and_sees_no_secret(roles: Roles, way: str) -
 def test_the_keeper_may_read_every_figure_that_it_tells(roles: Roles) -> None:
     database = Database(roles.address("keeper"))
     fleet = FleetCollector(QueueReader(database), UpkeepReader(database), ["default"])
-    collectors = (fleet, ReviewCollector.on(database, load_policy()))
+    collectors = (fleet, ReviewCollector.on(database, POLICY))
     told = {family.name for collector in collectors for family in collector.collect()}
     database.close()
     assert told >= {"inpaintd_backlog_seconds", "inpaintd_jobs_ended", "inpaintd_overdue", "inpaintd_review_late_cases"}

@@ -22,10 +22,10 @@ import worker.metrics
 from producer.keeper.fleet_metrics import FleetCollector
 from producer.keeper.metrics import DutyMetrics
 from producer.keeper.review_metrics import ReviewCollector
-from safety.policy import load_policy
 from storage.database import Database
 from storage.queue_reader import QueueReader
 from storage.upkeep_reader import UpkeepReader
+from tests.packaged import POLICY
 from tests.unit.test_house import ROOT
 from worker.engine.tally import Tally
 
@@ -96,7 +96,7 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> list[Known]:
     engine.stalled_seconds = 0
     collectors = [
         FleetCollector(QueueReader(database), UpkeepReader(database), ["default"]),
-        ReviewCollector.on(database, load_policy()),
+        ReviewCollector.on(database, POLICY),
         worker.metrics.EngineCollector(engine, SimpleNamespace(count=1, busy=0)),  # type: ignore[arg-type]
     ]
     found = [read(family) for collector in collectors for family in collector.collect()]

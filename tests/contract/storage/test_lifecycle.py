@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from storage.errors import ObjectStoreUnavailable
 from storage.lifecycle import OURS, longest, merged, rules_for
-from storage.object_store import S3ObjectStore
 from storage.retention import Kind
+from storage.s3_object_store import S3ObjectStore
 from storage.settings import StorageSettings
 
 FOREIGN = {"ID": "theirs", "Status": "Enabled", "Filter": {"Prefix": "logs/"}, "Expiration": {"Days": 7}}

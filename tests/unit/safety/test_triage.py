@@ -7,12 +7,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from safety.policy import load_policy
 from safety.review_schema import Review
 from safety.triage import place, triage
 from safety.verdict import Action, Finding, Stage, Verdict, Waiver
+from tests.packaged import POLICY
 
-POLICY = load_policy()
 RULES: dict[str, Any] = {
     "hours": {0: 72, 2: 48, 4: 24, 6: 4},
     "queues": [
