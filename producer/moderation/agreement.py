@@ -11,7 +11,7 @@ from secrets import SystemRandom
 from producer.errors import NotAllowed
 from producer.moderation.care import UNSEEN_SEVERITY
 from storage.also import Row
-from storage.case import Case, CaseKind, CaseState
+from storage.case import Case, CaseKind, Choice
 from storage.case_store import Wanted
 from storage.job import HeldAt, Job
 from storage.known_store import Judgement, KnownStore
@@ -70,10 +70,10 @@ class Agreement:
         `about` are the cases of the same `job`: what an appeal came to is the answer to the case that it was about.
         The gravest are left out: nobody has to look at those to be measured.
         """
-        asked = next((one for one in about if _can_be_known(one)), None)
-        agreed = case.kind in (CaseKind.HELD, CaseKind.APPEAL) and case.severity < UNSEEN_SEVERITY
-        if agreed and asked is not None and case.ruling is not None and _shows(asked, job):
-            self.known.mark(asked.id, case.ruling.choice)
+        asked = {CaseKind.HELD: case, CaseKind.APPEAL: _refusal(about)}.get(case.kind)
+        if case.ruling is None or asked is None or case.severity >= UNSEEN_SEVERITY or not _shows(asked, job):
+            return
+        self.known.mark(asked.id, case.ruling.choice)
 
     def hits(self, days: float = DAYS) -> list[Hits]:
         """By moderator, over the last days. Raises DatabaseUnavailable."""
@@ -84,9 +84,11 @@ class Agreement:
         return pairs(self.known.judgements(days))
 
 
-def _can_be_known(case: Case) -> bool:
-    decided = case.state is CaseState.DECIDED and case.undone_at is None
-    return decided and case.kind is CaseKind.HELD and case.copy_of is None
+def _refusal(about: Sequence[Case]) -> Case | None:
+    """The last case of a held job that was rejected: what an appeal is about. A job may have been held twice."""
+    real = [one for one in about if one.kind is CaseKind.HELD and one.copy_of is None and one.undone_at is None]
+    refused = [one for one in real if one.ruling is not None and one.ruling.choice is Choice.REJECT]
+    return refused[-1] if refused else None
 
 
 def _shows(case: Case, job: Job) -> bool:

@@ -110,6 +110,18 @@ def test_what_an_appeal_came_to_is_a_known_answer_by_itself(
     assert given(decisions, office, "eve").copy_of == first.id
 
 
+def test_what_two_agreed_on_is_the_answer_to_that_case_alone(office: Office, decisions: Decisions) -> None:
+    """A job may have been held before, at its request."""
+    ada = office.moderator("ada")
+    cases = []
+    for ruling in (REJECT, APPROVE):
+        job = office.held_request()
+        cases.append(office.decisions.decide(office.given(ada), ada, ruling))
+    assert decisions.agreement is not None
+    decisions.agreement.learn(cases[1], cases, office.jobs.get(job.id))
+    assert [office.cases.get(case.id).expected for case in cases] == [None, "approve"]
+
+
 def test_the_gravest_cases_are_shown_to_nobody_to_measure_them(office: Office, decisions: Decisions) -> None:
     job = office.held_request(6)
     lea, max_ = office.moderator("lea", Role.LEAD), office.moderator("max", Role.LEAD)

@@ -24,6 +24,7 @@ from safety.fingerprint import Fingerprint, place
 from safety.label_schema import Corner, Label
 from safety.verdict import Action, Finding, Stage, Verdict
 from safety.watermark import detect
+from storage.case_store import CaseStore
 from storage.errors import PromptTooLong
 from storage.job import HeldAt, Job, JobState
 from storage.mark_store import MarkStore
@@ -139,6 +140,8 @@ def test_the_test_pattern_is_held_with_its_rule(bench: Bench) -> None:
     held = bench.run()
     assert held.state is JobState.HELD
     assert "result.test_pattern" in [finding["rule"] for finding in held.safety["findings"]]
+    (case,) = CaseStore(bench.tools.database).of_job(held.id)
+    assert (case.kind, case.held_at, case.category, case.severity) == ("held", "result", "test_pattern", 2)
 
 
 def test_a_blocked_result_is_kept_nowhere(bench: Bench) -> None:
