@@ -27,7 +27,7 @@ from producer.api import (
 )
 from producer.client import AsyncClient, Client, account_types, batch_types, types, webhook_types
 
-LIGHT = {"storage.aliases", "storage.errors", "storage.settings"}
+LIGHT = {f"storage.{name}" for name in ("aliases", "errors", "model_hash", "settings", "tls")}
 
 
 @pytest.mark.parametrize(

@@ -182,7 +182,7 @@ def test_nothing_that_operators_read_goes_through_the_table_of_jobs(postgres_url
     used = {name for plan in plans for name in re.findall(r"(?:using|Index Scan on) (\w+_jobs\w*)", plan)}
     assert {"ix_jobs_ended", "ix_jobs_queued", "ix_jobs_held", "ix_jobs_deadline"} <= used
     assert used <= {*_SMALL, "ix_jobs_ended"}
-    assert all("Index Cond: (finished_at >" in plan for plan in plans if "ix_jobs_ended" in plan)
+    assert all(re.search(r"Index Cond: \(+finished_at >", plan) for plan in plans if "ix_jobs_ended" in plan)
 
 
 _SMALL = {

@@ -161,8 +161,11 @@ def commands(group: click.Group, *names: str) -> Iterator[tuple[str, click.Comma
                 yield " ".join((*names, name)), command
 
 
-# They run until they are interrupted, print what a shell reads, or have formats of their own, JSON among them.
-WITHOUT_JSON = {"up", "api", "worker", "keeper", "completion", "review export"}
+# They run until they are interrupted, print what a shell reads, have formats of their own, JSON among them, or print
+# JSON alone. `plan` hands its options to a program of the worker's, `--json` among them.
+WITHOUT_JSON = {"up", "api", "worker", "keeper", "completion", "review export", "plan", "storage lifecycle"} | {
+    f"erase {scope}" for scope in ("job", "user", "tenant")
+}
 
 
 def test_every_command_takes_json() -> None:
