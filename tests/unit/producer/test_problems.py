@@ -19,7 +19,7 @@ def used_codes() -> set[str]:
     """Every code that the sources name where they refuse something."""
     sources = [path.read_text() for path in [*PRODUCER.rglob("*.py")] if path.name != "problems.py"]
     pictures = [(STORAGE / name).read_text() for name in ("pictures.py", "masks.py")]
-    raised = r'(?:Refusal|ComeAgain|_NotFetched|problem_response)\(\s*"(\w+)"'
+    raised = r'(?:Refusal|ComeAgain|_NotFetched|problem_response|_refuse)\(\s*"(\w+)"'
     handed_on = [r'^CODE = "(\w+)"', r'code="(\w+)"', r'return "(fetch_\w+)", "']
     patterns = [raised, r'of_field\([^,()]+, "(\w+)"', *handed_on]
     found = {code for text in sources for pattern in patterns for code in re.findall(pattern, text, re.MULTILINE)}
