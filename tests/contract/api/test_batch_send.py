@@ -176,8 +176,7 @@ def test_pictures_that_lines_share_are_fetched_once(tenant: Tenant, monkeypatch:
     monkeypatch.setattr(LocalObjectStore, "get", counted)
     answer = send(tenant, [{**two[n % 2], "prompt": f"a circle {n % 7}"} for n in range(400)])
     assert answer.batch["lines"]["accepted"] == 400
-    assert len(read) <= 4
-    assert set(read.values()) == {1}
+    assert set(read.values()) == {1}, "and of those that are alike, one is enough"
 
 
 def test_the_next_line_knows_what_the_ones_before_were_refused_for(tenant: Tenant, line: dict[str, Any]) -> None:

@@ -13,10 +13,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
-from producer.api import last_resort, wire
+from producer.api import last_resort, limits, wire
 from tests.contract.api.serving import Stack, Tenant, request, running
 from tests.contract.api.test_bad_input import refused
 
@@ -191,23 +190,27 @@ def test_many_connections_are_answered_as_far_as_there_is_room(strict: Stack, mo
         assert line.problem()["code"] == "server_busy"
 
 
-def test_bodies_that_do_not_fit_beside_each_other_are_told_to_come_again(caller: Tenant) -> None:
+def test_bodies_that_do_not_fit_beside_each_other_are_told_to_come_again(
+    caller: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full, take = threading.Event(), limits._Held._take
+
+    def watched(held: limits._Held, size: int) -> None:
+        take(held, size)
+        if held._memory is not None and held._memory.taken >= 188_000:
+            full.set()
+
+    monkeypatch.setattr(limits._Held, "_take", watched)
     with raw(caller.stack) as one, raw(caller.stack) as other:
         for line in (one, other):
             line.send(head(caller, length=95_000) + b"{" * 94_000)
-        answer = _until_busy(caller)
+        assert full.wait(PROMPT_SECONDS)
+        answer = caller.submit(prompt="a" * 20_000)
         assert refused(answer, 503, "server_busy")["title"] == "Busy"
         assert answer.headers["retry-after"] == "5"
     deadline = time.monotonic() + PROMPT_SECONDS
     while caller.submit().status_code == 503:  # both have hung up, which the server is about to notice
         assert time.monotonic() < deadline
-
-
-def _until_busy(tenant: Tenant) -> httpx.Response:
-    deadline = time.monotonic() + PROMPT_SECONDS
-    while (answer := tenant.submit(prompt="a" * 20_000)).status_code != 503:
-        assert time.monotonic() < deadline, "the others' bodies are on their way"
-    return answer
 
 
 def test_a_body_without_an_announced_length_counts_as_it_comes(caller: Tenant) -> None:
