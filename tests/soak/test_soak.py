@@ -16,11 +16,11 @@ def test_a_short_soak_is_clean_and_looks_at_everything(tmp_path: Path) -> None:
     said: list[str] = []
     plan = Plan(
         seed=5,  # PostgreSQL sessions are cut
-        seconds=6.0,
+        seconds=4.0,
         worker=("tests.null_worker", "--step-seconds", "0.2"),
-        fault_seconds=6.0,
+        fault_seconds=4.0,
         ramp_seconds=0.5,
-        capacity_seconds=1.5,
+        capacity_seconds=1.0,
         sample_seconds=1.0,
         share=1.0,  # programs that have just begun still grow
         copies=1,
