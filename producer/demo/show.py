@@ -25,14 +25,12 @@ def live(console: Console, showings: Sequence[Showing]) -> Iterator[Callable[[],
 
 
 def table(showings: Sequence[Showing]) -> Table:
-    """The jobs and how they ended."""
-    rule = Column("rule or error", no_wrap=True)
-    made = Table(Column("job", no_wrap=True), Column("prompt", no_wrap=True), "status", "seconds", "seed", rule)
+    """The jobs and how they ended, within 80 columns; their ids are gone with the service that gave them."""
+    made = Table(*(Column(title, no_wrap=True) for title in ("prompt", "status", "seconds", "seed", "rule or error")))
     for showing in showings:
-        job, seconds = showing.job, showing.seconds
-        seed = str(job["params"]["seed"])
-        time = "" if seconds is None else f"{seconds:.1f}"
-        made.add_row(job["id"], showing.scene.prompt, _colored(job["status"]), time, seed, showing.why)
+        seed = str(showing.job["params"]["seed"])
+        time = "" if showing.seconds is None else f"{showing.seconds:.1f}"
+        made.add_row(showing.scene.prompt, _colored(showing.job["status"]), time, seed, showing.why)
     return made
 
 
