@@ -70,7 +70,7 @@ alerts:  ## check the alert rules and play courses of events to them; needs prom
 
 # In an environment of their own, so that the list of parts does not list its makers.
 audit: $(AUDITORS)  ## known vulnerabilities of every locked version; asks the index's vulnerability service
-	$(AUDIT)/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip --progress-spinner off $(AUDIT_OPTIONS)
+	$(AUDIT)/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip --strict --progress-spinner off $(AUDIT_OPTIONS)
 
 sbom: $(INSTALLED) $(AUDITORS)  ## write sbom.json, the parts of this installation with their licences, as CycloneDX
 	$(AUDIT)/bin/cyclonedx-py environment $(BIN)/python --pyproject pyproject.toml --output-reproducible \

@@ -47,7 +47,8 @@ def test_a_session_cut_at_the_commit_of_a_submit(ward: Ward) -> None:
 def cut_while_stopped(ward: Ward, process: subprocess.Popen[bytes]) -> None:
     """Cuts the transaction in which the failpoint stopped the process, and lets that go on."""
     eventually(lambda: stopped(process), 60, ward.log)
-    assert ward.cut_idle_in_transaction() == 1
+    # Another of its threads may have been stopped inside a transaction as well.
+    assert ward.cut_idle_in_transaction() >= 1
     os.kill(process.pid, signal.SIGCONT)
 
 
