@@ -83,7 +83,7 @@ def _refused(error: Exception) -> JSONResponse:
 
 
 def _invalid(_request: Request, error: Exception) -> JSONResponse:
-    return refusal_response(Refusal.of_fields(field_errors(cast(RequestValidationError, error).errors())))
+    return refusal_response(Refusal.of_fields(field_errors(cast(RequestValidationError, error).errors(), placed=True)))
 
 
 def _http(request: Request, error: Exception) -> JSONResponse:

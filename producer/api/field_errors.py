@@ -35,13 +35,17 @@ _CODES = {
 }
 
 
-def field_errors(found: Sequence[Mapping[str, Any]], known: Collection[str] = ()) -> list[FieldError]:
-    """One entry per finding of pydantic. `known` are the field names there are, to suggest the one that was meant."""
-    return [_field_error(one, known) for one in found]
+def field_errors(
+    found: Sequence[Mapping[str, Any]], known: Collection[str] = (), *, placed: bool = False
+) -> list[FieldError]:
+    """One entry per finding of pydantic. `known` are the field names there are, to suggest the one that was meant;
+    `placed`: each finding begins with the place in the request where its field stands, as FastAPI's do.
+    """
+    return [_field_error(one, one["loc"][1:] if placed else one["loc"], known) for one in found]
 
 
-def _field_error(one: Mapping[str, Any], known: Collection[str]) -> FieldError:
-    path = [str(part)[:MAX_NAME] for part in one["loc"] if part not in ("query", "path", "body")]
+def _field_error(one: Mapping[str, Any], where: Sequence[str | int], known: Collection[str]) -> FieldError:
+    path = [str(part)[:MAX_NAME] for part in where]
     field = ".".join(path)
     code = _CODES.get(one["type"], "wrong_type")
     if code == "field_unknown":

@@ -51,6 +51,8 @@ MASKS: dict[str, tuple[bytes, str]] = {
 }
 FIELDS: dict[str, tuple[dict[str, Any], str, str]] = {
     "unknown": ({"promt": "x"}, "promt", "field_unknown"),
+    "unknown, called as a place": ({"body": "x"}, "body", "field_unknown"),
+    "unknown inside output, called as a place": ({"output": {"path": 1}}, "output.path", "field_unknown"),
     "unknown inside output": ({"output": {"dpi": 300}}, "output.dpi", "field_unknown"),
     "steps too many": ({"steps": 151}, "steps", "out_of_range"),
     "steps none": ({"steps": 0}, "steps", "out_of_range"),
