@@ -6,24 +6,24 @@
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS build
-ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PIP_CACHE_DIR=/cache
 WORKDIR /src
-RUN python -m venv /opt/inpaintd
+RUN python -m venv /venv
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY storage storage
 COPY safety safety
 COPY producer producer
 COPY worker worker
 # Modules are compiled here, because the finished image cannot be written.
-RUN --mount=type=cache,target=/root/.cache/pip \
-    /opt/inpaintd/bin/pip install --compile --constraint constraints.txt ".[api,otel]"
+RUN --mount=type=cache,target=/cache \
+    /venv/bin/pip install --compile --constraint constraints.txt ".[api,otel]"
 
 FROM ${PYTHON_IMAGE}
 RUN groupadd --gid 10001 inpaintd \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin inpaintd \
     && install -d -o 10001 -g 10001 -m 700 /var/lib/inpaintd
-COPY --from=build /opt/inpaintd /opt/inpaintd
-ENV PATH=/opt/inpaintd/bin:$PATH \
+COPY --from=build /venv /venv
+ENV PATH=/venv/bin:$PATH \
     HOME=/tmp \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \

@@ -10,37 +10,37 @@
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS build
-ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PIP_CACHE_DIR=/cache
 WORKDIR /src
-RUN python -m venv /opt/inpaintd
+RUN python -m venv /venv
 COPY pyproject.toml constraints.txt README.md LICENSE ./
-# Another index for torch alone, as https://download.pytorch.org/whl/cpu, whose build has no CUDA and is far smaller.
+# Another index for torch alone, such as the one of PyTorch for CPUs, whose build has no CUDA and is far smaller.
 ARG TORCH_INDEX=
-RUN --mount=type=cache,target=/root/.cache/pip \
+RUN --mount=type=cache,target=/cache \
     if [ -n "$TORCH_INDEX" ]; then \
-        /opt/inpaintd/bin/pip install --no-deps --index-url "$TORCH_INDEX" --constraint constraints.txt torch; \
+        /venv/bin/pip install --no-deps --index-url "$TORCH_INDEX" --constraint constraints.txt torch; \
     fi
 COPY storage storage
 COPY safety safety
 COPY producer producer
 COPY worker worker
-RUN --mount=type=cache,target=/root/.cache/pip \
-    /opt/inpaintd/bin/pip install --compile --constraint constraints.txt ".[worker,otel]"
+RUN --mount=type=cache,target=/cache \
+    /venv/bin/pip install --compile --constraint constraints.txt ".[worker,otel]"
 
 # Weights of a hub model inside the image, as a GPU reads them: --build-arg MODEL=sd-legacy/stable-diffusion-inpainting
 # Without it /models is empty, and a volume there keeps what the first worker downloads.
 FROM build AS models
 ARG MODEL=
 RUN mkdir /models \
-    && if [ -n "$MODEL" ]; then HF_HOME=/models /opt/inpaintd/bin/python -P -m worker.models.hub "$MODEL"; fi
+    && if [ -n "$MODEL" ]; then HF_HOME=/models /venv/bin/python -P -m worker.models.hub "$MODEL"; fi
 
 FROM ${PYTHON_IMAGE}
 RUN groupadd --gid 10001 inpaintd \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin inpaintd \
     && install -d -o 10001 -g 10001 -m 700 /var/lib/inpaintd /run/inpaintd
-COPY --from=build /opt/inpaintd /opt/inpaintd
+COPY --from=build /venv /venv
 COPY --from=models --chown=10001:10001 /models /models
-ENV PATH=/opt/inpaintd/bin:$PATH \
+ENV PATH=/venv/bin:$PATH \
     HOME=/tmp \
     HF_HOME=/models \
     NVIDIA_VISIBLE_DEVICES=all \
