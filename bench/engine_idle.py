@@ -33,7 +33,7 @@ from bench.engine_goodput import MODEL
 from bench.targets import report
 from safety.settings import SafetySettings
 from storage.job import JobState
-from storage.settings import StorageSettings
+from storage.settings import StorageSettings, secret_text
 from tests.null_worker import open_null_tools
 from worker.engine.simulated import SimulatedRunner, StepTimes
 from worker.opening import open_tools
@@ -68,7 +68,7 @@ def work_off(opening: Open, jobs: int, side: int) -> Span:
     """Run a worker's inside on a fresh backlog until everything is done."""
     with _filled(jobs, side) as (backlog, env):
         worker = WorkerSettings.from_env(env)
-        tools = opening(StorageSettings.from_env(env), SafetySettings.from_env(env), worker)
+        tools = opening(StorageSettings.from_env(env), SafetySettings.from_env(secret_text, env), worker)
         process, engine = WorkerProcess(tools, worker), tools.engine
         process.start()
         while engine.steps_done == 0:

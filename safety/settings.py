@@ -1,11 +1,13 @@
 """The settings of this package: the only place in it that reads the environment."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from safety.errors import SettingsError
+
+SecretReader = Callable[[str, Mapping[str, str]], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +53,17 @@ class SafetySettings:
     )
 
     @classmethod
-    def from_env(cls, env: Mapping[str, str] | None = None) -> "SafetySettings":
+    def from_env(cls, secret_text: SecretReader, env: Mapping[str, str] | None = None) -> "SafetySettings":
         """Read INPAINTD_* from `env`, or from the process environment; empty means unset.
 
-        The mark's secret may lie in a file that INPAINTD_MARK_SECRET_FILE names. Raises SettingsError if both are set,
-        and for a file that cannot be read or is empty.
+        `secret_text` gives the secret of a name in an environment, or "": the programs hand in the one reader of the
+        house, storage.settings.secret_text, which this library cannot see. Raises what that raises.
         """
         source = os.environ if env is None else env
         value = {f.name: source.get(f.metadata["env"]) or None for f in fields(cls)}
         return cls(
             policy=_path(value["policy"]),
-            mark_secret=_secret("INPAINTD_MARK_SECRET", source),
+            mark_secret=secret_text("INPAINTD_MARK_SECRET", source) or None,
             credentials_dir=_path(value["credentials_dir"]),
             certificate=_path(value["certificate"]),
             certificate_key=_path(value["certificate_key"]),
@@ -89,23 +91,3 @@ class SafetySettings:
 
 def _path(value: str | None) -> Path | None:
     return None if value is None else Path(value)
-
-
-def _secret(name: str, source: Mapping[str, str]) -> str | None:
-    # As storage.settings.secret_text, which this library cannot see.
-    value, file = source.get(name) or None, source.get(f"{name}_FILE") or None
-    if file is None:
-        return value
-    if value is not None:
-        raise SettingsError(f"{name} and {name}_FILE are both set; keep one of them.")
-    try:
-        text = Path(file).read_text("utf-8").removesuffix("\n").removesuffix("\r")
-    except (OSError, UnicodeDecodeError) as problem:
-        reason = getattr(problem, "strerror", None) or "it is not UTF-8 text"
-        raise SettingsError(
-            f"{name}_FILE names {file}, which cannot be read ({reason}); "
-            "correct the path, or let the account of this process read the file."
-        ) from problem
-    if not text:
-        raise SettingsError(f"{name}_FILE names {file}, which is empty; write the value into it.")
-    return text

@@ -29,7 +29,7 @@ from storage.job_store import JobStore
 from storage.lease_store import LeaseStore
 from storage.object_store import open_object_store
 from storage.publisher import Publisher
-from storage.settings import StorageSettings
+from storage.settings import StorageSettings, secret_text
 from tests.calm import calm_sources
 from tests.unit.engine.fake_runner import FakeTrajectory
 from worker.engine.engine import Engine
@@ -119,7 +119,8 @@ def main() -> None:
     parser.add_argument("--hang-prompt")
     own, celery = parser.parse_known_args()
     runner = NullRunner(own.step_seconds, own.poison_prompt, own.hang_prompt)
-    run(build(lambda storage, worker: open_null_tools(storage, SafetySettings.from_env(), worker, runner)), celery)
+    safety = SafetySettings.from_env(secret_text)
+    run(build(lambda storage, worker: open_null_tools(storage, safety, worker, runner)), celery)
 
 
 if __name__ == "__main__":

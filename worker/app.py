@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 
 from safety.settings import SafetySettings
-from storage.settings import StorageSettings
+from storage.settings import StorageSettings, secret_text
 from worker.settings import WorkerSettings
 from worker.station import build, run
 from worker.tools import Tools
@@ -19,7 +19,7 @@ def _open(storage: StorageSettings, worker: WorkerSettings) -> Tools:
     # Not above: it brings torch and all, which load faster where the station loads the rest.
     from worker.opening import open_tools
 
-    return open_tools(storage, SafetySettings.from_env(), worker)
+    return open_tools(storage, SafetySettings.from_env(secret_text), worker)
 
 
 app = build(_open)

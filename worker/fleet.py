@@ -23,7 +23,7 @@ from storage.aliases import DEFAULT, served
 from storage.broker import queue_of
 from storage.errors import SettingsError
 from storage.logs import configure_logging
-from storage.settings import StorageSettings
+from storage.settings import StorageSettings, secret_text
 from worker.device_names import device_names
 from worker.settings import WorkerSettings, device_environment
 from worker.standing import remove
@@ -135,7 +135,7 @@ def main() -> int:
         storage, worker = StorageSettings.from_env(), WorkerSettings.from_env()
         configure_logging(json=storage.log_json)
         # A broken policy would end every worker at its start, again and again, after it has loaded its models.
-        load_policy(SafetySettings.from_env().policy)
+        load_policy(SafetySettings.from_env(secret_text).policy)
         fleet = Fleet(worker, aliases=served(storage.sources, worker.models))
     except (SettingsError, PolicyError) as problem:
         sys.stderr.write(f"Error: {problem}\n")

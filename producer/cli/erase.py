@@ -24,7 +24,7 @@ from storage.audit import PolicyId
 from storage.database import Database
 from storage.erasure_store import Scope
 from storage.object_store import open_object_store
-from storage.settings import StorageSettings
+from storage.settings import StorageSettings, secret_text
 from storage.tenant_store import TenantStore
 
 
@@ -90,7 +90,7 @@ def check(receipt: str, json_output: bool) -> None:
 
 @contextmanager
 def _erasures() -> Iterator[tuple[Database, Erasures]]:
-    policy = load_policy(SafetySettings.from_env().policy)
+    policy = load_policy(SafetySettings.from_env(secret_text).policy)
     rules = PolicyId(policy.name, policy.version, policy.sha256)
     with open_database(check_database, check_schema) as database:
         yield database, Erasures(database, open_object_store(StorageSettings.from_env()), rules)

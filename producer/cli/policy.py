@@ -25,6 +25,7 @@ from safety.settings import SafetySettings
 from safety.verdict import Finding
 from storage.audit_store import AuditStore
 from storage.params import InpaintParams, PromptSyntax
+from storage.settings import secret_text
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 POLICY = click.option(
@@ -43,7 +44,7 @@ def policy() -> None:
 @JSON
 def check(file: Path | None, json_output: bool) -> None:
     """Check the policy FILE: its schema, and every example of every rule. By default, the policy in force."""
-    path = file or SafetySettings.from_env().policy or PACKAGED
+    path = file or SafetySettings.from_env(secret_text).policy or PACKAGED
     try:
         checked = check_policy(path)
     except PolicyError as broken:
@@ -71,7 +72,7 @@ def check(file: Path | None, json_output: bool) -> None:
 @JSON
 def explain(file: Path | None, image: Path | None, mask: Path | None, json_output: bool, **words: Any) -> None:
     """Explain what the policy says about a request with this PROMPT, and why. Nothing is stored."""
-    rules = load_policy(file or SafetySettings.from_env().policy)
+    rules = load_policy(file or SafetySettings.from_env(secret_text).policy)
     pictures = (None if image is None else image.read_bytes(), None if mask is None else mask.read_bytes())
     explained = explain_request(InpaintParams(**words), *pictures, rules)
     if json_output:

@@ -13,7 +13,7 @@ from producer.cli.plain_errors import Misuse
 from producer.settings import ProducerSettings
 from storage.loading import loading
 from storage.logs import configure_logging
-from storage.settings import StorageSettings
+from storage.settings import StorageSettings, secret_text
 
 
 @click.command()
@@ -32,7 +32,7 @@ def api(fd: int | None) -> None:
 
         storage, producer = _settings(), ProducerSettings.from_env()
         tracing.start("api", storage.otlp_endpoint)
-        listening = server(open_services(storage, SafetySettings.from_env(), producer))
+        listening = server(open_services(storage, SafetySettings.from_env(secret_text), producer))
     with serving(REGISTRY, storage.metrics_host or producer.host, producer.api_metrics_port):
         listening.run(sockets=None if fd is None else [socket.socket(fileno=fd)])
     tracing.stop()
@@ -61,7 +61,7 @@ def keeper() -> None:
         from safety.policy import load_policy
         from safety.settings import SafetySettings
 
-        settings, policy = _settings(), load_policy(SafetySettings.from_env().policy)
+        settings, policy = _settings(), load_policy(SafetySettings.from_env(secret_text).policy)
     run_keeper(settings, ProducerSettings.from_env(), policy)
 
 

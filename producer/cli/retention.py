@@ -16,6 +16,7 @@ from safety.policy import load_policy
 from safety.settings import SafetySettings
 from storage.retention import Kind
 from storage.retention_rules import RetentionRules
+from storage.settings import secret_text
 
 NONE, DEFAULT = "none", "default"
 
@@ -58,7 +59,7 @@ def retention(name: str, json_output: bool, **given: Any) -> None:
 
 
 def _print(name: str, own: dict[Kind, float | None], *, json_output: bool) -> None:
-    policy = load_policy(SafetySettings.from_env().policy)
+    policy = load_policy(SafetySettings.from_env(secret_text).policy)
     everybody = kept_days(policy, ProducerSettings.from_env().retention_days)
     everybody[Kind.AUDIT] = policy.retention.prompts
     days = everybody | own

@@ -23,7 +23,7 @@ from storage.audit_store import AuditStore
 from storage.job import Job, JobState
 from storage.object_store import open_object_store
 from storage.review_store import ReviewStore
-from storage.settings import StorageSettings
+from storage.settings import StorageSettings, secret_text
 
 F = TypeVar("F", bound=Callable[..., None])
 
@@ -128,7 +128,7 @@ def export(kind: str) -> None:
 
 @contextmanager
 def _reviewer() -> Iterator[Reviewer]:
-    policy = load_policy(SafetySettings.from_env().policy)
+    policy = load_policy(SafetySettings.from_env(secret_text).policy)
     with open_database(check_database, check_schema) as database:
         yield Reviewer(ReviewStore(database), policy)
 

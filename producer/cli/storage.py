@@ -16,7 +16,7 @@ from storage.lifecycle import MARGIN_DAYS, longest, merged, rules_for
 from storage.object_store import open_object_store
 from storage.retention_rules import RetentionRules
 from storage.s3_object_store import S3ObjectStore
-from storage.settings import StorageSettings
+from storage.settings import StorageSettings, secret_text
 
 
 @click.group()
@@ -36,7 +36,7 @@ def lifecycle(apply: bool, margin: float) -> None:
     objects = open_object_store(settings)
     if not isinstance(objects, S3ObjectStore):
         raise Misuse("A folder has no lifecycle rules; they are for INPAINTD_OBJECTS=s3://...")
-    policy = load_policy(SafetySettings.from_env().policy)
+    policy = load_policy(SafetySettings.from_env(secret_text).policy)
     with open_database(check_database, check_schema) as database:
         kept = longest(kept_days(policy, ProducerSettings.from_env().retention_days), RetentionRules(database).all())
     rules = rules_for(objects.prefix, kept, policy.retention.marks, margin=margin)

@@ -30,7 +30,8 @@ TRIAL = {"INPAINTD_TRY": "open", "INPAINTD_PREVIEW_EVERY": "4"}
 def up(folder: Path, port: int | None) -> None:
     """Run everything embedded until interrupted: Redis, API, keeper and one worker per device."""
     chosen = ProducerSettings.from_env().port if port is None else port
-    load_policy(SafetySettings.from_env().policy)  # a broken one is named here, and not at the end of a child's log
+    # A broken one is named here, and not at the end of a child's log.
+    load_policy(SafetySettings.from_env(secret_text).policy)
     environment = TRIAL | inherited_environment()
     redis_url = secret_text("INPAINTD_REDIS_URL", environment) or None
     stack = LocalStack(folder, chosen, devices=None, redis_url=redis_url, environment=environment)

@@ -11,6 +11,7 @@ from safety.errors import SafetyError
 from safety.policy import load_policy
 from safety.settings import SafetySettings
 from storage.errors import SettingsError
+from storage.settings import secret_text
 
 # Fewer different characters than this, and a secret is a word or a key held down, not a random text.
 FEWEST_CHARACTERS = 8
@@ -20,7 +21,7 @@ SHORTEST = 16
 def examine_safety() -> Iterator[Finding]:
     """Everything that judging, marking and signing need."""
     try:
-        safety, producer = SafetySettings.from_env(), ProducerSettings.from_env()
+        safety, producer = SafetySettings.from_env(secret_text), ProducerSettings.from_env()
     except (SafetyError, SettingsError) as error:
         yield Finding("settings", Outcome.FAIL, str(error))
         return

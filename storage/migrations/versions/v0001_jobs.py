@@ -13,6 +13,15 @@ Json = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
 
 
 def upgrade() -> None:
+    _tenants()
+    _keys()
+    _files()
+    _jobs()
+    _indexes_of_jobs()
+    _events()
+
+
+def _tenants() -> None:
     op.create_table(
         "tenants",
         sa.Column("id", sa.String(length=40), nullable=False),
@@ -23,6 +32,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tenants")),
         sa.UniqueConstraint("name", name=op.f("uq_tenants_name")),
     )
+
+
+def _keys() -> None:
     op.create_table(
         "api_keys",
         sa.Column("id", sa.String(length=40), nullable=False),
@@ -36,6 +48,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("sha256", name=op.f("uq_api_keys_sha256")),
     )
     op.create_index(op.f("ix_api_keys_tenant_id"), "api_keys", ["tenant_id"], unique=False)
+
+
+def _files() -> None:
     op.create_table(
         "files",
         sa.Column("id", sa.String(length=40), nullable=False),
@@ -51,6 +66,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_files")),
     )
     op.create_index(op.f("ix_files_tenant_id"), "files", ["tenant_id"], unique=False)
+
+
+def _jobs() -> None:
     op.create_table(
         "jobs",
         sa.Column("id", sa.String(length=40), nullable=False),
@@ -89,6 +107,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_jobs_tenant_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),
     )
+
+
+def _indexes_of_jobs() -> None:
     op.create_index(
         "ix_jobs_claimed_key",
         "jobs",
@@ -122,6 +143,9 @@ def upgrade() -> None:
         sqlite_where=sa.text("state = 'running'"),
     )
     op.create_index("ix_jobs_tenant", "jobs", ["tenant_id", "id"], unique=False)
+
+
+def _events() -> None:
     op.create_table(
         "job_events",
         sa.Column("id", sa.String(length=40), nullable=False),

@@ -22,6 +22,7 @@ def upgrade() -> None:
     op.add_column("jobs", sa.Column("withdrawn_at", Time, nullable=True))
     op.add_column("jobs", sa.Column("replaces", Id, nullable=True))
     _cases()
+    _looking()
     _moderators()
     op.create_table(
         "measures",
@@ -77,6 +78,9 @@ def _cases() -> None:
     op.create_index("ix_cases_pending", "cases", ["due_at", "id"], postgresql_where=PENDING, sqlite_where=PENDING)
     op.create_index("ix_cases_job", "cases", ["job_id", "id"])
     op.create_index("ix_cases_decided", "cases", ["decided_at"])
+
+
+def _looking() -> None:
     op.create_table(
         "case_skips",
         sa.Column("case_id", Id, nullable=False),

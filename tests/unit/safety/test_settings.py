@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 
@@ -7,15 +8,19 @@ from safety.errors import SettingsError
 from safety.settings import SafetySettings
 
 
+def _plain(name: str, env: Mapping[str, str]) -> str:
+    return env.get(name, "")
+
+
 def test_reads_the_variables_it_documents() -> None:
     settings = SafetySettings.from_env(
-        {"INPAINTD_POLICY": "/p.yaml", "INPAINTD_MARK_SECRET": "s" * 16, "INPAINTD_CREDENTIALS_DIR": "/c"}
+        _plain, {"INPAINTD_POLICY": "/p.yaml", "INPAINTD_MARK_SECRET": "s" * 16, "INPAINTD_CREDENTIALS_DIR": "/c"}
     )
     assert settings == SafetySettings(Path("/p.yaml"), "s" * 16, Path("/c"))
 
 
 def test_empty_means_unset() -> None:
-    assert SafetySettings.from_env({"INPAINTD_POLICY": "", "INPAINTD_MARK_SECRET": ""}) == SafetySettings()
+    assert SafetySettings.from_env(_plain, {"INPAINTD_POLICY": "", "INPAINTD_MARK_SECRET": ""}) == SafetySettings()
 
 
 def test_every_setting_is_documented() -> None:
